@@ -1,0 +1,196 @@
+/** The vocabulary of one Raft group. Payloads are never inspected here. */
+
+/** A node's name, unique in the cluster, e.g. `broker-1`. */
+export type NodeId = string;
+
+/** What an entry carries. `noop`: a new leader's first entry. `config`: membership. `data`: the host's. */
+export type EntryType = "noop" | "data" | "config";
+
+export interface Entry {
+  /** Starts at 1, no gaps. */
+  readonly index: number;
+  readonly term: number;
+  readonly type: EntryType;
+  /** Opaque. Empty for a noop. */
+  readonly payload: Buffer;
+}
+
+/** Durable before anything that follows from it is said to anybody. */
+export interface HardState {
+  readonly term: number;
+  /** Whom this replica voted for in `term`. */
+  readonly votedFor: NodeId | undefined;
+  /** A hint for a faster restart; may lag behind. */
+  readonly commitIndex: number;
+}
+
+/** Who takes part. During joint consensus a decision needs a majority of `voters` and of `votersOutgoing`. */
+export interface Membership {
+  readonly voters: readonly NodeId[];
+  readonly votersOutgoing: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+}
+
+/** A run of entries of one term: from `fromIndex` up to the next run's start. */
+export interface TermRun {
+  readonly fromIndex: number;
+  readonly term: number;
+}
+
+/** What the disk holds of a group's log, without the payloads. */
+export interface LogSummary {
+  /** The last entry that was truncated away (retention or snapshot), 0/0 for a whole log. */
+  readonly truncatedIndex: number;
+  readonly truncatedTerm: number;
+  /** `truncatedIndex` when the log is empty. */
+  readonly lastIndex: number;
+  /** Ascending; the first starts at truncatedIndex + 1. Empty for an empty log. */
+  readonly termRuns: readonly TermRun[];
+}
+
+export type Role = "follower" | "preCandidate" | "candidate" | "leader" | "learner";
+
+interface MessageBase {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: number;
+}
+
+/** `preVote`: would you vote for me at `term`? Nothing changes by it (thesis, 9.6). */
+export interface VoteMessage extends MessageBase {
+  readonly type: "vote" | "preVote";
+  readonly lastIndex: number;
+  readonly lastTerm: number;
+  /** Leadership transfer: peers must not defend their live leader. */
+  readonly force: boolean;
+}
+
+export interface VoteResponse extends MessageBase {
+  readonly type: "voteResponse" | "preVoteResponse";
+  readonly granted: boolean;
+}
+
+/** As sent on the wire, with the entries themselves. */
+export interface AppendMessage extends MessageBase {
+  readonly type: "append";
+  readonly prevIndex: number;
+  readonly prevTerm: number;
+  readonly commitIndex: number;
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * As the leader's core emits it: a range. The host reads the entries (cache or disk) when the peer's stream has room,
+ * and may split the range over several consecutive `append` messages. Drop it when the core no longer leads in `term`.
+ */
+export interface AppendRange extends MessageBase {
+  readonly type: "appendRange";
+  readonly prevIndex: number;
+  readonly prevTerm: number;
+  readonly commitIndex: number;
+  /** Inclusive on both ends; empty (a probe or commit notice) when toIndex < fromIndex. */
+  readonly fromIndex: number;
+  readonly toIndex: number;
+}
+
+export interface AppendResponse extends MessageBase {
+  readonly type: "appendResponse";
+  readonly success: boolean;
+  /** Success: the last index known to match and durable here. Refusal: the refused prevIndex. */
+  readonly index: number;
+  /** Refusal only: where to try next (a hint at the end of the last possibly matching term). */
+  readonly hintIndex: number;
+  readonly hintTerm: number;
+}
+
+export interface HeartbeatMessage extends MessageBase {
+  readonly type: "heartbeat";
+  /** Never above what the receiver is known to hold. */
+  readonly commitIndex: number;
+  /** ReadIndex: echoed in the response. 0 when none. */
+  readonly readContext: number;
+  /** The leader goes quiet: a receiver whose log ends at `lastIndex` and is committed may stop its election timer. */
+  readonly quiesce: boolean;
+  readonly lastIndex: number;
+}
+
+export interface HeartbeatResponse extends MessageBase {
+  readonly type: "heartbeatResponse";
+  readonly readContext: number;
+  /** The receiver's durable last index: tells a leader that woke up what is missing. */
+  readonly lastIndex: number;
+}
+
+/** The log's beginning for a replica that is behind the leader's truncation point. Its tail follows as appends. */
+export interface SnapshotMessage extends MessageBase {
+  readonly type: "snapshot";
+  readonly index: number;
+  readonly indexTerm: number;
+  readonly membership: Membership;
+  /** The state machine's small state at `index`. The core emits it empty; the host fills it in when it sends. */
+  readonly state: Buffer;
+}
+
+export interface TimeoutNowMessage extends MessageBase {
+  /** Leadership transfer: campaign at once (thesis, 3.10). */
+  readonly type: "timeoutNow";
+}
+
+/** What travels between nodes. */
+export type WireMessage =
+  | VoteMessage
+  | VoteResponse
+  | AppendMessage
+  | AppendResponse
+  | HeartbeatMessage
+  | HeartbeatResponse
+  | SnapshotMessage
+  | TimeoutNowMessage;
+
+/** What the core hands to its host for sending. */
+export type OutgoingMessage = Exclude<WireMessage, AppendMessage> | AppendRange;
+
+/** A read may be answered once everything up to `readIndex` is applied. */
+export interface ReadState {
+  readonly requestId: number;
+  readonly readIndex: number;
+}
+
+/** Work for the host, in this order: `snapshot`, `hardState` and `entries` in one journal write; send; apply. */
+export interface Ready {
+  /** Replace the whole log by this beginning (follower that was too far behind). */
+  readonly snapshot: SnapshotMessage | undefined;
+  readonly hardState: HardState | undefined;
+  /** Contiguous, ascending. An entry replaces what the log holds from its index on. */
+  readonly entries: readonly Entry[];
+  /** May leave at once: a leader replicates while its own disk still writes (thesis, 10.2.1). */
+  readonly messages: readonly OutgoingMessage[];
+  /** Only after this Ready's journal write is durable (or, when it has none, after all earlier ones are). */
+  readonly messagesAfterSync: readonly OutgoingMessage[];
+  /** Never decreases. Everything up to here may be applied (once it is in the host's hands). */
+  readonly commitIndex: number;
+  readonly readStates: readonly ReadState[];
+}
+
+export interface CoreConfig {
+  readonly id: NodeId;
+  readonly membership: Membership;
+  readonly hardState: HardState;
+  readonly log: LogSummary;
+  /** Ticks of silence before a follower campaigns; the real one is drawn from [n, 2n) by `randomTicks`. */
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  /** Appends in flight to one follower before the leader waits for its answers. */
+  readonly inFlightAppendsMax: number;
+  readonly entriesPerAppendMax: number;
+  /** The only randomness: injected, uniform integer in [0, exclusiveMax). */
+  readonly randomTicks: (exclusiveMax: number) => number;
+}
+
+/** The leader's view of one follower, for status, metrics and repair. */
+export interface FollowerProgress {
+  readonly nodeId: NodeId;
+  readonly matchIndex: number;
+  readonly state: "probe" | "replicate" | "snapshot";
+  readonly recentlyActive: boolean;
+}
