@@ -1,0 +1,91 @@
+import type { Entry, EntryType, FollowerProgress, Membership, NodeId, Role, WireMessage } from "@millrace/raft";
+import type { GroupId } from "@millrace/storage";
+
+/** What a group's committed entries mean. Runs on every replica, deterministic, synchronous. */
+export interface StateMachine {
+  /** Committed entries in order, each exactly once after `restore` (noop and config entries too: skip by type). */
+  apply(entries: readonly Entry[]): void;
+  /** The small state at the applied index, for checkpoints. */
+  checkpoint(): Buffer;
+  /** `state` is empty for the beginning of a log. Called before the first apply, and when a snapshot replaces the log. */
+  restore(state: Buffer, index: number): void;
+  /** The leader accepts proposals from now on: everything of earlier terms is applied. */
+  leadershipGained(term: number): void;
+  /** Proposals in flight end as unknown. */
+  leadershipLost(): void;
+}
+
+export interface GroupOptions {
+  readonly groupId: GroupId;
+  /** For a group that this node has never hosted; a stored group's own configuration wins. */
+  readonly membership: Membership;
+  readonly stateMachine: StateMachine;
+  /** This replica may campaign at once when the group is new, and takes leadership back when it is caught up. */
+  readonly preferredLeader: NodeId | undefined;
+  /** Applied entries between checkpoints. */
+  readonly checkpointEveryEntries: number;
+}
+
+export interface Proposal {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** One replica of one group, as its owner sees it. */
+export interface GroupHandle {
+  readonly groupId: GroupId;
+  readonly role: Role;
+  readonly term: number;
+  readonly leaderId: NodeId | undefined;
+  /** True between `leadershipGained` and `leadershipLost`. */
+  readonly canPropose: boolean;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  readonly truncatedIndex: number;
+  /** Leader only. */
+  followers(): readonly FollowerProgress[];
+  /**
+   * Appends one entry to the log of the leader. Undefined: not the leader. The outcome is seen in `apply` (same index and
+   * term: committed) or in `leadershipLost` (unknown). Bounded by the caller.
+   */
+  propose(payload: Buffer, type?: EntryType): Proposal | undefined;
+  /** ReadIndex: resolves when everything committed before the call is applied here. @throws NotLeader */
+  readBarrier(signal: AbortSignal): Promise<void>;
+  /** Retention: forget entries up to `index` (at most the applied index); `state` is the machine's state there. */
+  truncatePrefix(index: number, state: Buffer): void;
+  transferLeadership(to: NodeId): void;
+  proposeMembership(next: Membership): Proposal | undefined;
+}
+
+/**
+ * Carries Raft messages between nodes: at most one connection in each direction of a pair, ordered, lossy at its ends.
+ * Made by gRPC in the real world, by the simulated network in tests.
+ */
+export interface PeerTransport {
+  /** Known addresses, `host:port`; a changed address reconnects. Peers that are absent are disconnected. */
+  setPeers(addresses: ReadonlyMap<NodeId, string>): void;
+  /** False: not connected or the send buffer is full; the message is dropped (Raft retries). */
+  send(to: NodeId, payload: Buffer): boolean;
+  /** Bytes accepted by `send` and not yet handed to the kernel; the host pauses materialising entries above its bound. */
+  bufferedBytes(to: NodeId): number;
+  /** Calls `listener` once when `bufferedBytes(to)` has fallen below half of the bound, or the connection ended. */
+  onDrain(to: NodeId, listener: () => void): void;
+  /** One handler for the life of the transport. The promise is the backpressure: the next frame of that peer waits. */
+  start(handler: PeerHandler): void;
+  close(): Promise<void>;
+}
+
+export interface PeerHandler {
+  message(from: NodeId, payload: Buffer): Promise<void> | undefined;
+  /** We can send to it. */
+  connected(peer: NodeId): void;
+  /** Our stream or its stream ended: news of a death much sooner than any time-out. */
+  disconnected(peer: NodeId): void;
+}
+
+/** A message together with its group, as coalesced in one frame (wire.ts). */
+export interface GroupMessage {
+  readonly groupId: GroupId;
+  readonly message: WireMessage;
+}

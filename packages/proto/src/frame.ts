@@ -1,0 +1,56 @@
+/** The one message of the data streams (proto/millrace/v1/frame.proto) with its payload as a view, never a copy. */
+export interface RawFrame {
+  readonly payload: Buffer;
+}
+
+const PAYLOAD_TAG = (1 << 3) | 2; // field 1, length-delimited
+
+/** Protobuf encoding of Frame. The payload is copied once, into the message that gRPC sends. */
+export function encodeFrame(frame: RawFrame): Buffer {
+  const { payload } = frame;
+  let lengthSize = 1;
+  for (let rest = payload.length >>> 7; rest !== 0; rest >>>= 7) lengthSize++;
+  const target = Buffer.allocUnsafe(1 + lengthSize + payload.length);
+  target[0] = PAYLOAD_TAG;
+  let position = 1;
+  let length = payload.length;
+  while (length >= 0x80) {
+    target[position++] = (length & 0x7f) | 0x80;
+    length >>>= 7;
+  }
+  target[position++] = length;
+  payload.copy(target, position);
+  return target;
+}
+
+/** The payload is a view of `message`. An unknown field is skipped, as protobuf asks. @throws RangeError on garbage */
+export function decodeFrame(message: Buffer): RawFrame {
+  let payload: Buffer = EMPTY;
+  let position = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 1, count = 0; count < 8; shift *= 128, count++) {
+      const byte = message[position++];
+      if (byte === undefined) break;
+      value += (byte & 0x7f) * shift;
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError("malformed frame: bad varint");
+  };
+  while (position < message.length) {
+    const tag = varint();
+    const wireType = tag & 7;
+    if (wireType === 2) {
+      const length = varint();
+      if (position + length > message.length) throw new RangeError("malformed frame: truncated field");
+      if (tag === PAYLOAD_TAG) payload = message.subarray(position, position + length);
+      position += length;
+    } else if (wireType === 0) varint();
+    else if (wireType === 1) position += 8;
+    else if (wireType === 5) position += 4;
+    else throw new RangeError("malformed frame: unknown wire type");
+  }
+  return { payload };
+}
+
+const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,68 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { ActivateStream as _millrace_v1_ActivateStream, ActivateStream__Output as _millrace_v1_ActivateStream__Output } from './millrace/v1/ActivateStream.ts';
+import type { Broker as _millrace_v1_Broker, Broker__Output as _millrace_v1_Broker__Output } from './millrace/v1/Broker.ts';
+import type { BrokerHeartbeat as _millrace_v1_BrokerHeartbeat, BrokerHeartbeat__Output as _millrace_v1_BrokerHeartbeat__Output } from './millrace/v1/BrokerHeartbeat.ts';
+import type { ClusterIdentity as _millrace_v1_ClusterIdentity, ClusterIdentity__Output as _millrace_v1_ClusterIdentity__Output } from './millrace/v1/ClusterIdentity.ts';
+import type { ClusterSettings as _millrace_v1_ClusterSettings, ClusterSettings__Output as _millrace_v1_ClusterSettings__Output } from './millrace/v1/ClusterSettings.ts';
+import type { ClusterStatus as _millrace_v1_ClusterStatus, ClusterStatus__Output as _millrace_v1_ClusterStatus__Output } from './millrace/v1/ClusterStatus.ts';
+import type { Command as _millrace_v1_Command, Command__Output as _millrace_v1_Command__Output } from './millrace/v1/Command.ts';
+import type { CommandError as _millrace_v1_CommandError, CommandError__Output as _millrace_v1_CommandError__Output } from './millrace/v1/CommandError.ts';
+import type { CommandResult as _millrace_v1_CommandResult, CommandResult__Output as _millrace_v1_CommandResult__Output } from './millrace/v1/CommandResult.ts';
+import type { ControllerClient as _millrace_v1_ControllerClient, ControllerDefinition as _millrace_v1_ControllerDefinition } from './millrace/v1/Controller.ts';
+import type { CreateStream as _millrace_v1_CreateStream, CreateStream__Output as _millrace_v1_CreateStream__Output } from './millrace/v1/CreateStream.ts';
+import type { DeleteStream as _millrace_v1_DeleteStream, DeleteStream__Output as _millrace_v1_DeleteStream__Output } from './millrace/v1/DeleteStream.ts';
+import type { HeartbeatResult as _millrace_v1_HeartbeatResult, HeartbeatResult__Output as _millrace_v1_HeartbeatResult__Output } from './millrace/v1/HeartbeatResult.ts';
+import type { InitializeCluster as _millrace_v1_InitializeCluster, InitializeCluster__Output as _millrace_v1_InitializeCluster__Output } from './millrace/v1/InitializeCluster.ts';
+import type { LedGroup as _millrace_v1_LedGroup, LedGroup__Output as _millrace_v1_LedGroup__Output } from './millrace/v1/LedGroup.ts';
+import type { MetadataUpdate as _millrace_v1_MetadataUpdate, MetadataUpdate__Output as _millrace_v1_MetadataUpdate__Output } from './millrace/v1/MetadataUpdate.ts';
+import type { NodeStatus as _millrace_v1_NodeStatus, NodeStatus__Output as _millrace_v1_NodeStatus__Output } from './millrace/v1/NodeStatus.ts';
+import type { RegisterBroker as _millrace_v1_RegisterBroker, RegisterBroker__Output as _millrace_v1_RegisterBroker__Output } from './millrace/v1/RegisterBroker.ts';
+import type { RemoveStream as _millrace_v1_RemoveStream, RemoveStream__Output as _millrace_v1_RemoveStream__Output } from './millrace/v1/RemoveStream.ts';
+import type { SetBrokerState as _millrace_v1_SetBrokerState, SetBrokerState__Output as _millrace_v1_SetBrokerState__Output } from './millrace/v1/SetBrokerState.ts';
+import type { Shard as _millrace_v1_Shard, Shard__Output as _millrace_v1_Shard__Output } from './millrace/v1/Shard.ts';
+import type { StatusRequest as _millrace_v1_StatusRequest, StatusRequest__Output as _millrace_v1_StatusRequest__Output } from './millrace/v1/StatusRequest.ts';
+import type { Stream as _millrace_v1_Stream, Stream__Output as _millrace_v1_Stream__Output } from './millrace/v1/Stream.ts';
+import type { StreamKey as _millrace_v1_StreamKey, StreamKey__Output as _millrace_v1_StreamKey__Output } from './millrace/v1/StreamKey.ts';
+import type { WatchRequest as _millrace_v1_WatchRequest, WatchRequest__Output as _millrace_v1_WatchRequest__Output } from './millrace/v1/WatchRequest.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  millrace: {
+    v1: {
+      ActivateStream: MessageTypeDefinition<_millrace_v1_ActivateStream, _millrace_v1_ActivateStream__Output>
+      Broker: MessageTypeDefinition<_millrace_v1_Broker, _millrace_v1_Broker__Output>
+      BrokerHeartbeat: MessageTypeDefinition<_millrace_v1_BrokerHeartbeat, _millrace_v1_BrokerHeartbeat__Output>
+      BrokerState: EnumTypeDefinition
+      ClusterIdentity: MessageTypeDefinition<_millrace_v1_ClusterIdentity, _millrace_v1_ClusterIdentity__Output>
+      ClusterSettings: MessageTypeDefinition<_millrace_v1_ClusterSettings, _millrace_v1_ClusterSettings__Output>
+      ClusterStatus: MessageTypeDefinition<_millrace_v1_ClusterStatus, _millrace_v1_ClusterStatus__Output>
+      Command: MessageTypeDefinition<_millrace_v1_Command, _millrace_v1_Command__Output>
+      CommandError: MessageTypeDefinition<_millrace_v1_CommandError, _millrace_v1_CommandError__Output>
+      CommandResult: MessageTypeDefinition<_millrace_v1_CommandResult, _millrace_v1_CommandResult__Output>
+      Controller: SubtypeConstructor<typeof grpc.Client, _millrace_v1_ControllerClient> & { service: _millrace_v1_ControllerDefinition }
+      CreateStream: MessageTypeDefinition<_millrace_v1_CreateStream, _millrace_v1_CreateStream__Output>
+      DeleteStream: MessageTypeDefinition<_millrace_v1_DeleteStream, _millrace_v1_DeleteStream__Output>
+      HeartbeatResult: MessageTypeDefinition<_millrace_v1_HeartbeatResult, _millrace_v1_HeartbeatResult__Output>
+      InitializeCluster: MessageTypeDefinition<_millrace_v1_InitializeCluster, _millrace_v1_InitializeCluster__Output>
+      LedGroup: MessageTypeDefinition<_millrace_v1_LedGroup, _millrace_v1_LedGroup__Output>
+      MetadataUpdate: MessageTypeDefinition<_millrace_v1_MetadataUpdate, _millrace_v1_MetadataUpdate__Output>
+      NodeStatus: MessageTypeDefinition<_millrace_v1_NodeStatus, _millrace_v1_NodeStatus__Output>
+      RegisterBroker: MessageTypeDefinition<_millrace_v1_RegisterBroker, _millrace_v1_RegisterBroker__Output>
+      RemoveStream: MessageTypeDefinition<_millrace_v1_RemoveStream, _millrace_v1_RemoveStream__Output>
+      SetBrokerState: MessageTypeDefinition<_millrace_v1_SetBrokerState, _millrace_v1_SetBrokerState__Output>
+      Shard: MessageTypeDefinition<_millrace_v1_Shard, _millrace_v1_Shard__Output>
+      StatusRequest: MessageTypeDefinition<_millrace_v1_StatusRequest, _millrace_v1_StatusRequest__Output>
+      Stream: MessageTypeDefinition<_millrace_v1_Stream, _millrace_v1_Stream__Output>
+      StreamKey: MessageTypeDefinition<_millrace_v1_StreamKey, _millrace_v1_StreamKey__Output>
+      StreamMode: EnumTypeDefinition
+      StreamStatus: EnumTypeDefinition
+      WatchRequest: MessageTypeDefinition<_millrace_v1_WatchRequest, _millrace_v1_WatchRequest__Output>
+    }
+  }
+}
+

@@ -1,0 +1,24 @@
+// Original file: /work/main/proto/millrace/v1/controller.proto
+
+import type { LedGroup as _millrace_v1_LedGroup, LedGroup__Output as _millrace_v1_LedGroup__Output } from '../../millrace/v1/LedGroup.ts';
+import type { Long } from '@grpc/proto-loader';
+
+export interface BrokerHeartbeat {
+  'nodeId'?: (string);
+  'ledGroups'?: (_millrace_v1_LedGroup)[];
+  'metadataVersion'?: (number | string | Long);
+  'hostedGroups'?: (number);
+  'deletedGroups'?: (number | string | Long)[];
+  'freeBytes'?: (number | string | Long);
+  'problems'?: (string)[];
+}
+
+export interface BrokerHeartbeat__Output {
+  'nodeId': (string);
+  'ledGroups': (_millrace_v1_LedGroup__Output)[];
+  'metadataVersion': (number);
+  'hostedGroups': (number);
+  'deletedGroups': (number)[];
+  'freeBytes': (number);
+  'problems': (string)[];
+}

@@ -1,0 +1,10 @@
+// Original file: /work/main/proto/millrace/v1/controller.proto
+
+
+export interface ClusterSettings {
+  'quotas'?: (string);
+}
+
+export interface ClusterSettings__Output {
+  'quotas': (string);
+}

@@ -1,0 +1,13 @@
+// Original file: /work/main/proto/millrace/v1/controller.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface HeartbeatResult {
+  'registered'?: (boolean);
+  'version'?: (number | string | Long);
+}
+
+export interface HeartbeatResult__Output {
+  'registered': (boolean);
+  'version': (number);
+}

@@ -1,0 +1,15 @@
+// Original file: /work/main/proto/millrace/v1/controller.proto
+
+import type { ClusterSettings as _millrace_v1_ClusterSettings, ClusterSettings__Output as _millrace_v1_ClusterSettings__Output } from '../../millrace/v1/ClusterSettings.ts';
+
+export interface InitializeCluster {
+  'clusterId'?: (string);
+  'tokenKey'?: (Buffer | Uint8Array | string);
+  'settings'?: (_millrace_v1_ClusterSettings | null);
+}
+
+export interface InitializeCluster__Output {
+  'clusterId': (string);
+  'tokenKey': (Buffer);
+  'settings': (_millrace_v1_ClusterSettings__Output | null);
+}

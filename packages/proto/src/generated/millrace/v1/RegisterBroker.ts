@@ -1,0 +1,18 @@
+// Original file: /work/main/proto/millrace/v1/controller.proto
+
+
+export interface RegisterBroker {
+  'brokerId'?: (string);
+  'az'?: (string);
+  'address'?: (string);
+  'diskId'?: (string);
+  'processId'?: (number);
+}
+
+export interface RegisterBroker__Output {
+  'brokerId': (string);
+  'az': (string);
+  'address': (string);
+  'diskId': (string);
+  'processId': (number);
+}

@@ -1,0 +1,8 @@
+// Original file: /work/main/proto/millrace/v1/controller.proto
+
+
+export interface StatusRequest {
+}
+
+export interface StatusRequest__Output {
+}

@@ -1,0 +1,14 @@
+// Original file: /work/main/proto/millrace/v1/controller.proto
+
+
+export interface StreamKey {
+  'accountId'?: (string);
+  'region'?: (string);
+  'name'?: (string);
+}
+
+export interface StreamKey__Output {
+  'accountId': (string);
+  'region': (string);
+  'name': (string);
+}
