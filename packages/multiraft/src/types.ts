@@ -89,3 +89,21 @@ export interface GroupMessage {
   readonly groupId: GroupId;
   readonly message: WireMessage;
 }
+
+/** Everything a node hosts. One per process role; drives all groups through one store and one transport. */
+export interface RaftHost {
+  readonly nodeId: NodeId;
+  /** Joins a group: from the store when it was hosted before, else fresh with `options.membership`. */
+  openGroup(options: GroupOptions): GroupHandle;
+  group(groupId: GroupId): GroupHandle | undefined;
+  /** Leaves the group and deletes its log here; resolves when that is durable. */
+  deleteGroup(groupId: GroupId): Promise<void>;
+  setPeers(addresses: ReadonlyMap<NodeId, string>): void;
+  /** Nodes that this one can exchange messages with now. */
+  isConnected(nodeId: NodeId): boolean;
+  /** Called whenever a hosted group learns of a new leader (or of none). */
+  onLeaderChange(listener: (groupId: GroupId, leaderId: NodeId | undefined) => void): void;
+  /** Hands every leadership to a caught-up peer, at most `timeoutMs`; for a planned stop. */
+  transferAllLeadership(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}

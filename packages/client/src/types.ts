@@ -1,0 +1,58 @@
+import type {
+  AppendResult,
+  BrokerHeartbeat,
+  ClusterStatus,
+  Command,
+  CommandResult__Output,
+  HeartbeatResult,
+  LocateRequest,
+  LocateResult,
+  MetadataUpdate__Output,
+  ReadRequest,
+  ReadResult,
+} from "@millrace/proto";
+
+/** The controller group as one service: follows its leader, reconnects, retries with the same command id. */
+export interface ControllerConnection {
+  /**
+   * Resolves with the decision's result, an error of the decision included.
+   * @throws ControllerUnavailable when no leader answered before `signal` aborted or the deadline passed.
+   */
+  execute(command: Command, options: CallOptions): Promise<CommandResult__Output>;
+  heartbeat(heartbeat: BrokerHeartbeat, options: CallOptions): Promise<HeartbeatResult>;
+  status(options: CallOptions): Promise<ClusterStatus>;
+  /** Updates in version order, from any replica, across reconnects; ends with `close`. */
+  watch(onUpdate: (update: MetadataUpdate__Output) => void): Watch;
+  close(): void;
+}
+
+export interface Watch {
+  close(): void;
+}
+
+export interface CallOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The data path as one service: routes each call to the group's leader, and rides out leader changes, dead brokers and
+ * stale metadata until the deadline.
+ */
+export interface ShardRouter {
+  /**
+   * Stores a sealed batch once, whatever is retried: its batch id must be the same on every attempt.
+   * @throws ShardThrottled, ShardClosed: nothing was written. ShardUnavailable: nothing was written, deadline passed.
+   *   AppendOutcomeUnknown: perhaps written, deadline passed.
+   */
+  append(groupId: number, batch: Buffer, options: AppendOptions): Promise<AppendResult>;
+  /** @throws ShardUnavailable, ShardThrottled, ShardGone (the group was deleted with its stream) */
+  read(request: ReadRequest, options: CallOptions): Promise<ReadResult>;
+  /** @throws ShardUnavailable, ShardGone */
+  locate(request: LocateRequest, options: CallOptions): Promise<LocateResult>;
+}
+
+export interface AppendOptions extends CallOptions {
+  /** Charge the shard's write quota. */
+  readonly quotas: boolean;
+}
