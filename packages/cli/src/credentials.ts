@@ -1,0 +1,70 @@
+import { readFileSync, statSync } from "node:fs";
+import { errorMessage, type Logger } from "@millrace/util";
+
+/** Access keys of a credentials file: a JSON list of {accessKeyId, secretAccessKey, sessionToken?, accountId?}. */
+export interface Credential {
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  /** 12 digits: whose streams this key sees. */
+  readonly accountId?: string;
+}
+
+export interface CredentialsProvider {
+  secretFor(accessKeyId: string): Credential | undefined;
+}
+
+const CHECK_INTERVAL_MS = 1_000;
+
+/**
+ * Reads the file now (an unreadable one stops the start) and again when it changes, so that keys rotate without a
+ * restart. A later broken version is logged and the last good one stays.
+ */
+export function watchCredentials(path: string, logger: Logger): CredentialsProvider {
+  let keys = readCredentials(path);
+  let modifiedMs = statSync(path).mtimeMs;
+  let checkedMs = performance.now();
+  const refresh = (): void => {
+    if (performance.now() - checkedMs < CHECK_INTERVAL_MS) return;
+    checkedMs = performance.now();
+    try {
+      const now = statSync(path).mtimeMs;
+      if (now === modifiedMs) return;
+      modifiedMs = now;
+      keys = readCredentials(path);
+      logger.info({ path, keys: keys.size }, "credentials file read again");
+    } catch (error) {
+      logger.error({ path, error: errorMessage(error) }, "credentials file not usable: the last good one stays");
+    }
+  };
+  return {
+    secretFor(accessKeyId: string): Credential | undefined {
+      refresh();
+      return keys.get(accessKeyId);
+    },
+  };
+}
+
+function readCredentials(path: string): Map<string, Credential> {
+  const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
+  if (!Array.isArray(parsed)) throw new Error(`${path} must hold a JSON list of access keys`);
+  const keys = new Map<string, Credential>();
+  for (const item of parsed as unknown[]) {
+    const { accessKeyId, secretAccessKey, sessionToken, accountId } = (item ?? {}) as Record<string, unknown>;
+    if (typeof accessKeyId !== "string" || accessKeyId === "" || typeof secretAccessKey !== "string") {
+      throw new Error(`${path}: each entry needs accessKeyId and secretAccessKey`);
+    }
+    if (accountId !== undefined && (typeof accountId !== "string" || !/^\d{12}$/.test(accountId))) {
+      throw new Error(`${path}: accountId of ${accessKeyId} must be 12 digits`);
+    }
+    if (sessionToken !== undefined && typeof sessionToken !== "string") {
+      throw new Error(`${path}: sessionToken of ${accessKeyId} must be text`);
+    }
+    if (keys.has(accessKeyId)) throw new Error(`${path}: ${accessKeyId} stands there twice`);
+    keys.set(accessKeyId, {
+      secretAccessKey,
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+      ...(accountId === undefined ? {} : { accountId }),
+    });
+  }
+  return keys;
+}

@@ -1,0 +1,53 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What `millrace up` writes into its data folder, and what `status` and scripts read. */
+export interface ClusterFile {
+  readonly endpoint: string;
+  readonly launcherPid: number;
+  readonly nodes: readonly ClusterNode[];
+}
+
+export type NodeRole = "controller" | "broker" | "gateway";
+
+export interface ClusterNode {
+  readonly id: string;
+  readonly role: NodeRole;
+  readonly az: string;
+  /** 0 while the process is not running. */
+  readonly pid: number;
+  /** host:port of the service: gRPC for controllers and brokers, HTTP for the gateway. */
+  readonly address: string;
+  /** host:port of /metrics, /healthz and /readyz. */
+  readonly adminAddress: string;
+}
+
+export const DEFAULT_DATA_DIRECTORY = ".millrace";
+const FILE_NAME = "cluster.json";
+
+export function readClusterFile(dataDir: string): ClusterFile | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(dataDir, FILE_NAME), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  return JSON.parse(text) as ClusterFile;
+}
+
+export function writeClusterFile(dataDir: string, file: ClusterFile): void {
+  const path = join(dataDir, FILE_NAME);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(file, undefined, 2)}\n`);
+  renameSync(`${path}.tmp`, path);
+}
+
+export function isAlive(pid: number): boolean {
+  if (pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream, type WriteStream } from "node:fs";
+import type { Logger } from "@millrace/util";
+
+const RESTART_DELAY_MS = 500;
+const RESTART_DELAY_MAX_MS = 10_000;
+/** A node that ran this long starts again without a longer and longer wait. */
+const HEALTHY_AFTER_MS = 20_000;
+
+export interface NodeProcessOptions {
+  readonly id: string;
+  readonly program: string;
+  readonly arguments: readonly string[];
+  /** The node's standard error: its log. */
+  readonly logFile: string;
+  readonly restart: boolean;
+  readonly logger: Logger;
+  readonly onChange: () => void;
+}
+
+/** One node of the local cluster: its process, and the next one when it dies. */
+export class NodeProcess {
+  readonly #options: NodeProcessOptions;
+  readonly #log: WriteStream;
+  #child: ChildProcess | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopping = false;
+  #delayMs = RESTART_DELAY_MS;
+  #startedAt = 0;
+
+  constructor(options: NodeProcessOptions) {
+    this.#options = options;
+    this.#log = createWriteStream(options.logFile, { flags: "a" });
+  }
+
+  get pid(): number {
+    return this.#child?.exitCode === null && this.#child.signalCode === null ? (this.#child.pid ?? 0) : 0;
+  }
+
+  start(): void {
+    const { id, program, logger } = this.#options;
+    this.#startedAt = performance.now();
+    // The ipc channel is the leash: a node whose launcher died sees it close, and stops.
+    const child = spawn(process.execPath, [program, ...this.#options.arguments], {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      detached: true, // Ctrl-C goes to the launcher only; it stops the nodes in order
+    });
+    child.stderr?.pipe(this.#log, { end: false });
+    child.once("error", (error) => logger.error({ node: id, error: error.message }, "could not start the node"));
+    child.once("exit", (code, signal) => this.#exited(code, signal));
+    this.#child = child;
+    this.#options.onChange();
+  }
+
+  /** SIGTERM, and SIGKILL for a node that is not gone after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (child !== undefined && this.pid !== 0) {
+      const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+      child.kill("SIGTERM");
+      const killer = setTimeout(() => child.kill("SIGKILL"), graceMs);
+      await gone;
+      clearTimeout(killer);
+    }
+    this.#log.end();
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    const { id, logger, restart, onChange } = this.#options;
+    onChange();
+    if (this.#stopping) return;
+    logger.warn({ node: id, code, signal, restart }, "node died");
+    if (!restart) return;
+    if (performance.now() - this.#startedAt > HEALTHY_AFTER_MS) this.#delayMs = RESTART_DELAY_MS;
+    this.#timer = setTimeout(() => this.start(), this.#delayMs);
+    this.#delayMs = Math.min(this.#delayMs * 2, RESTART_DELAY_MAX_MS);
+  }
+}

@@ -1,0 +1,142 @@
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { makeLogger } from "@millrace/util";
+import { clusterStatus } from "../status/cluster-status.ts";
+import { type ClusterNode, isAlive, type NodeRole, readClusterFile, writeClusterFile } from "./cluster-file.ts";
+import { claimPort, probe } from "./ports.ts";
+import { NodeProcess } from "./supervisor.ts";
+
+const HOST = "127.0.0.1";
+const ZONES = ["az-a", "az-b", "az-c"] as const;
+const READY_POLL_MS = 50;
+const STOP_GRACE_MS = 10_000;
+
+export interface UpOptions {
+  readonly port: number;
+  readonly dataDir: string;
+  readonly restart: boolean;
+  readonly quotas: string;
+  readonly logLevel: string;
+}
+
+/** The whole cluster as real processes on loopback. Returns the exit status once it has been told to stop. */
+export async function up(options: UpOptions): Promise<number> {
+  const dataDir = resolve(options.dataDir);
+  const logger = makeLogger({ node: "launcher" }, options.logLevel);
+  mkdirSync(join(dataDir, "logs"), { recursive: true });
+  const before = readClusterFile(dataDir);
+  if (before !== undefined && isAlive(before.launcherPid) && before.launcherPid !== process.pid) {
+    if ((await probe(Number(before.endpoint.split(":").at(-1)))) === undefined) {
+      console.error(
+        `${dataDir} is in use by process ${before.launcherPid} (${before.endpoint}). Stop it, or give another --data-dir.`,
+      );
+      return 1;
+    }
+  }
+  if ((await probe(options.port)) === undefined) {
+    console.error(`Port ${options.port} on ${HOST} is taken. Give another one with --port.`);
+    return 1;
+  }
+  await waitForLeftovers(before?.nodes ?? []);
+
+  const endpoint = `http://${HOST}:${options.port}`;
+  const plans = await planNodes(options.port, before?.nodes ?? []);
+  const processes = new Map<string, NodeProcess>();
+  const publish = (): void => {
+    const nodes = plans.map((plan) => ({ ...plan, pid: processes.get(plan.id)?.pid ?? 0 }));
+    writeClusterFile(dataDir, { endpoint, launcherPid: process.pid, nodes });
+  };
+  const program = fileURLToPath(new URL("../../bin/millrace.mjs", import.meta.url));
+  for (const plan of plans) {
+    const node = new NodeProcess({
+      id: plan.id,
+      program,
+      arguments: nodeArguments(plan, plans, dataDir, options),
+      logFile: join(dataDir, "logs", `${plan.id}.log`),
+      restart: options.restart,
+      logger,
+      onChange: publish,
+    });
+    processes.set(plan.id, node);
+  }
+  const stopped = new Promise<NodeJS.Signals>((done) => {
+    process.once("SIGINT", done);
+    process.once("SIGTERM", done);
+  });
+  for (const node of processes.values()) node.start();
+
+  const controller = new AbortController();
+  void stopped.then(() => controller.abort());
+  if (await waitUntilReady(dataDir, controller.signal)) console.log(`ready: ${endpoint}  (data in ${options.dataDir})`);
+  await stopped;
+  logger.info("stopping");
+  // Writers first: the gateway finishes its requests while the brokers still answer.
+  for (const role of ["gateway", "broker", "controller"] as const) {
+    const ofRole = plans.filter((plan) => plan.role === role);
+    await Promise.all(ofRole.map((plan) => processes.get(plan.id)?.stop(STOP_GRACE_MS)));
+  }
+  publish();
+  return 0;
+}
+
+async function planNodes(port: number, before: readonly ClusterNode[]): Promise<ClusterNode[]> {
+  const taken = new Set([port]);
+  const portOf = (address: string | undefined): number | undefined =>
+    address === undefined ? undefined : Number(address.split(":").at(-1));
+  const plan = async (id: string, role: NodeRole, az: string): Promise<ClusterNode> => {
+    const old = before.find((node) => node.id === id);
+    const own = role === "gateway" ? port : await claimPort(portOf(old?.address), taken);
+    const admin = await claimPort(portOf(old?.adminAddress), taken);
+    return { id, role, az, pid: 0, address: `${HOST}:${own}`, adminAddress: `${HOST}:${admin}` };
+  };
+  const plans: ClusterNode[] = [];
+  for (const role of ["controller", "broker"] as const) {
+    for (const [index, az] of ZONES.entries()) plans.push(await plan(`${role}-${index + 1}`, role, az));
+  }
+  plans.push(await plan("gateway-1", "gateway", ZONES[0]));
+  return plans;
+}
+
+function nodeArguments(
+  plan: ClusterNode,
+  plans: readonly ClusterNode[],
+  dataDir: string,
+  options: UpOptions,
+): readonly string[] {
+  const controllers = plans.filter((node) => node.role === "controller");
+  return [
+    "start",
+    ...["--role", plan.role, "--id", plan.id, "--az", plan.az],
+    ...["--listen", plan.address, "--admin-listen", plan.adminAddress],
+    ...["--data-dir", join(dataDir, plan.id), "--log-level", options.logLevel],
+    ...["--controllers", controllers.map((node) => `${node.id}=${node.address}`).join(",")],
+    ...["--quotas", options.quotas],
+  ];
+}
+
+/** Nodes of a launcher that was killed notice it and stop; their ports and files are ours only then. */
+async function waitForLeftovers(nodes: readonly ClusterNode[]): Promise<void> {
+  const deadline = performance.now() + STOP_GRACE_MS;
+  while (performance.now() < deadline) {
+    const busy = await Promise.all(nodes.map(async (node) => isAlive(node.pid) && !(await isFree(node.adminAddress))));
+    if (!busy.includes(true)) return;
+    await new Promise((done) => setTimeout(done, READY_POLL_MS));
+  }
+}
+
+async function isFree(address: string): Promise<boolean> {
+  return (await probe(Number(address.split(":").at(-1)))) !== undefined;
+}
+
+/** True once the first put would succeed; false when told to stop before that. */
+async function waitUntilReady(dataDir: string, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    const status = await clusterStatus(dataDir);
+    const serving =
+      status !== undefined && status.leaderlessShards === 0 && status.nodes.every((n) => n.state === "up");
+    if (serving) return true;
+    await new Promise((done) => setTimeout(done, READY_POLL_MS));
+  }
+  return false;
+}

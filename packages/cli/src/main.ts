@@ -1,0 +1,103 @@
+import { Command, InvalidArgumentError } from "commander";
+import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
+import { up, type UpOptions } from "./launcher/up.ts";
+import { type NodeOptions, type Role, runNode } from "./node.ts";
+import { address, addressMap, addOptions, integer, type OptionRow } from "./options.ts";
+import { clusterStatus, isHealthy } from "./status/cluster-status.ts";
+import { statusTable } from "./status/table.ts";
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+const QUOTAS: OptionRow = {
+  key: "quotas",
+  placeholder: "mode",
+  choices: ["aws", "off"],
+  default: "aws",
+  help: "shard quotas of PROVISIONED streams, set when the cluster is first started: Kinesis's own, or none",
+};
+const DATA_DIR: OptionRow = {
+  key: "dataDir",
+  placeholder: "dir",
+  default: DEFAULT_DATA_DIRECTORY,
+  help: "where everything is kept",
+};
+
+const UP_OPTIONS: readonly OptionRow[] = [
+  { key: "port", placeholder: "n", default: 4567, parse: integer(1, 65_535), help: "port of the Kinesis endpoint" },
+  DATA_DIR,
+  QUOTAS,
+  { key: "restart", default: true, help: "leave a node that dies dead" },
+  { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "of the nodes' logs" },
+];
+
+const START_OPTIONS: readonly OptionRow[] = [
+  { key: "role", placeholder: "roles", parse: roles, help: "controller, broker, gateway, or several with commas" },
+  { key: "id", placeholder: "name", help: "this node's name, unique in the cluster, kept over restarts" },
+  { key: "az", placeholder: "zone", default: "az-a", help: "availability zone" },
+  {
+    key: "listen",
+    placeholder: "host:port",
+    default: "127.0.0.1:0",
+    parse: address,
+    help: "where the service listens",
+  },
+  { key: "advertise", placeholder: "host:port", parse: address, help: "its address as others reach it" },
+  { key: "adminListen", placeholder: "host:port", default: "127.0.0.1:0", parse: address, help: "metrics and health" },
+  DATA_DIR,
+  { key: "controllers", placeholder: "id=host:port,…", parse: addressMap, help: "all controllers of the cluster" },
+  QUOTAS,
+  { key: "credentials", placeholder: "file", help: "access keys to accept (gateway); without it any are" },
+  { key: "insecure", default: false, help: "accept any credentials on an address that is not loopback" },
+  { key: "accountId", placeholder: "digits", default: "000000000000", help: "account of keys that name none" },
+  { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "least severe lines logged" },
+];
+
+function roles(text: string): Role[] {
+  return text.split(",").map((name) => {
+    if (name !== "controller" && name !== "broker" && name !== "gateway") {
+      throw new InvalidArgumentError("Roles are controller, broker and gateway.");
+    }
+    return name;
+  });
+}
+
+const program = new Command("millrace")
+  .description("Self-hosted Amazon Kinesis: a replicated, durable shard log behind the Kinesis API")
+  .showHelpAfterError("(millrace help COMMAND shows the options)");
+
+const upCommand = program
+  .command("up")
+  .description("run a whole three-zone cluster on this machine, each node a process")
+  .action(async (options: UpOptions) => {
+    process.exitCode = await up(options);
+  });
+addOptions(upCommand, UP_OPTIONS);
+
+const startCommand = program.command("start").description("run one node: a controller, a broker, a gateway");
+addOptions(startCommand, START_OPTIONS);
+startCommand.action(async (options: Omit<NodeOptions, "roles"> & { role?: Role[] }) => {
+  for (const key of ["role", "id", "controllers"] as const) {
+    if (options[key] === undefined) startCommand.error(`error: --${key} is needed`);
+  }
+  process.exitCode = await runNode({ ...options, roles: options.role ?? [] });
+  // A connection that a library holds open must not keep a stopped node alive.
+  setTimeout(() => process.exit(), 1_000).unref();
+});
+
+program
+  .command("status")
+  .description("the nodes of the local cluster and the health of its shards")
+  .option("--data-dir <dir>", "the cluster's data folder", process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY)
+  .option("--json", "for programs")
+  .option("--check", "for monitors: exit status 1 unless every node is up and every shard fully replicated")
+  .action(async (options: { dataDir: string; json?: boolean; check?: boolean }) => {
+    const status = await clusterStatus(options.dataDir);
+    if (status === undefined) {
+      console.error(`No cluster was ever started in ${options.dataDir}: run npm start, or give --data-dir.`);
+      process.exitCode = 2;
+      return;
+    }
+    console.log(options.json === true ? JSON.stringify(status, undefined, 2) : statusTable(status));
+    if (options.check === true && !isHealthy(status)) process.exitCode = 1;
+  });
+
+await program.parseAsync();

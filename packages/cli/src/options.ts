@@ -1,0 +1,102 @@
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+
+/** One row makes the flag, its MILLRACE_… variable, its key in the config file, its bounds and its line of help. */
+export interface OptionRow {
+  /** camelCase: the config file's key. */
+  readonly key: string;
+  readonly placeholder?: string;
+  readonly help: string;
+  readonly default?: string | number | boolean;
+  readonly parse?: (text: string) => unknown;
+  readonly choices?: readonly string[];
+}
+
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+/** `id=host:port,id=host:port` */
+export function addressMap(text: string): Map<string, string> {
+  const addresses = new Map<string, string>();
+  for (const part of text.split(",")) {
+    const match = /^([^=\s]+)=(\S+:\d+)$/.exec(part.trim());
+    if (match === null) throw new InvalidArgumentError("It must look like id=host:port,id=host:port.");
+    addresses.set(match[1] as string, match[2] as string);
+  }
+  return addresses;
+}
+
+/** `host:port` */
+export function address(text: string): string {
+  if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError("It must look like host:port.");
+  return text;
+}
+
+const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** Adds the rows to a command, and `--config FILE` whose keys count below flags and variables. */
+export function addOptions(command: Command, rows: readonly OptionRow[]): void {
+  command.addOption(
+    new Option("--config <file>", "JSON file with any of these options by their camelCase names").env(
+      "MILLRACE_CONFIG",
+    ),
+  );
+  for (const row of rows) {
+    const negated = row.default === true;
+    const name = `--${negated ? "no-" : ""}${kebab(row.key)}`;
+    const option = new Option(row.placeholder === undefined ? name : `${name} <${row.placeholder}>`, row.help);
+    option.env(`MILLRACE_${negated ? "NO_" : ""}${kebab(row.key).replaceAll("-", "_").toUpperCase()}`);
+    if (row.choices !== undefined) option.choices([...row.choices]);
+    if (row.parse !== undefined) option.argParser(row.parse);
+    if (row.default !== undefined && !negated) option.default(row.default);
+    command.addOption(option);
+  }
+  command.hook("preAction", (_, actionCommand) => {
+    if (actionCommand === command) applyConfigFile(command, rows);
+  });
+}
+
+function applyConfigFile(command: Command, rows: readonly OptionRow[]): void {
+  const path = command.opts<{ config?: string }>().config;
+  if (path === undefined) return;
+  let values: unknown;
+  try {
+    values = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    command.error(`error: cannot read the config file ${path}: ${(error as Error).message}`);
+  }
+  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+    command.error(`error: the config file ${path} must hold one JSON object`);
+  }
+  for (const [key, value] of Object.entries(values as Record<string, unknown>)) {
+    const row = rows.find((candidate) => candidate.key === key);
+    if (row === undefined) command.error(`error: the config file ${path} has an unknown key "${key}"`);
+    const source = command.getOptionValueSource(key);
+    if (source !== undefined && source !== "default") continue;
+    command.setOptionValueWithSource(key, parseConfigValue(command, path, row as OptionRow, value), "config");
+  }
+}
+
+function parseConfigValue(command: Command, path: string, row: OptionRow, value: unknown): unknown {
+  const isFlag = row.placeholder === undefined;
+  if (isFlag !== (typeof value === "boolean") || (typeof value === "object" && value !== null)) {
+    command.error(`error: "${row.key}" in ${path} must be ${isFlag ? "true or false" : "text or a number"}`);
+  }
+  if (isFlag) return value;
+  const text = String(value);
+  if (row.choices !== undefined && !row.choices.includes(text)) {
+    command.error(`error: "${row.key}" in ${path} must be one of ${row.choices.join(", ")}`);
+  }
+  try {
+    return row.parse === undefined ? text : row.parse(text);
+  } catch (error) {
+    return command.error(`error: "${row.key}" in ${path}: ${(error as Error).message}`);
+  }
+}

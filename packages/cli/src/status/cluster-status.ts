@@ -1,0 +1,101 @@
+import { connectControllers } from "@millrace/client";
+import type { ClusterStatus as ControllerStatus } from "@millrace/proto";
+import { errorMessage, realWorld, silentLogger } from "@millrace/util";
+import { type ClusterNode, isAlive, readClusterFile } from "../launcher/cluster-file.ts";
+
+const PROBE_TIMEOUT_MS = 1_000;
+const CONTROLLER_TIMEOUT_MS = 2_000;
+
+/** `up`: ready for its work; `starting`: alive, not ready; `unresponsive`: runs but does not answer; `down`: no process. */
+export type NodeState = "up" | "starting" | "unresponsive" | "down";
+
+export interface NodeSummary {
+  readonly id: string;
+  readonly role: string;
+  readonly az: string;
+  readonly pid: number;
+  readonly address: string;
+  readonly state: NodeState;
+  /** Controllers: is it the leader. */
+  readonly leader?: boolean;
+  /** Brokers: shards led and hosted. */
+  readonly leaders?: number;
+  readonly replicas?: number;
+  /** Why it is not up. */
+  readonly reasons?: readonly string[];
+}
+
+export interface ClusterSummary {
+  readonly endpoint: string;
+  readonly nodes: readonly NodeSummary[];
+  readonly streams: number;
+  readonly underReplicatedShards: number;
+  readonly leaderlessShards: number;
+  /** Set when the controllers could not be asked: the figures above are then 0. */
+  readonly problem?: string;
+}
+
+/** Of the local cluster whose launcher wrote into `dataDir`; undefined when there never was one. */
+export async function clusterStatus(dataDir: string): Promise<ClusterSummary | undefined> {
+  const file = readClusterFile(dataDir);
+  if (file === undefined) return undefined;
+  const [states, answer] = await Promise.all([Promise.all(file.nodes.map(stateOf)), askControllers(file.nodes)]);
+  const known = typeof answer === "string" ? undefined : answer;
+  const nodes = file.nodes.map((node, index): NodeSummary => {
+    const { state, reasons } = states[index] ?? { state: "down", reasons: [] };
+    const seen = known?.nodes.find((candidate) => candidate.id === node.id);
+    return {
+      id: node.id,
+      role: node.role,
+      az: node.az,
+      pid: node.pid,
+      address: node.address,
+      state,
+      ...(node.role === "controller" && seen !== undefined ? { leader: seen.state === "leader" } : {}),
+      ...(node.role === "broker" && seen !== undefined ? { leaders: seen.leaders, replicas: seen.replicas } : {}),
+      ...(reasons.length > 0 ? { reasons } : {}),
+    };
+  });
+  return {
+    endpoint: file.endpoint,
+    nodes,
+    streams: known?.streams ?? 0,
+    underReplicatedShards: known?.underReplicatedShards ?? 0,
+    leaderlessShards: known?.leaderlessShards ?? 0,
+    ...(typeof answer === "string" ? { problem: answer } : {}),
+  };
+}
+
+export function isHealthy(status: ClusterSummary): boolean {
+  if (status.problem !== undefined || status.underReplicatedShards > 0 || status.leaderlessShards > 0) return false;
+  return status.nodes.every((node) => node.state === "up");
+}
+
+async function stateOf(node: ClusterNode): Promise<{ state: NodeState; reasons: readonly string[] }> {
+  if (!isAlive(node.pid)) return { state: "down", reasons: ["no process"] };
+  try {
+    const response = await fetch(`http://${node.adminAddress}/readyz`, {
+      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+    });
+    const body = (await response.json()) as { reasons?: readonly string[] };
+    return { state: response.ok ? "up" : "starting", reasons: body.reasons ?? [] };
+  } catch (error) {
+    const timedOut = (error as Error).name === "TimeoutError";
+    return timedOut
+      ? { state: "unresponsive", reasons: [`no answer within ${PROBE_TIMEOUT_MS} ms`] }
+      : { state: "starting", reasons: [errorMessage(error)] };
+  }
+}
+
+async function askControllers(nodes: readonly ClusterNode[]): Promise<ControllerStatus | string> {
+  const { clock, random } = realWorld();
+  const addresses = nodes.filter((node) => node.role === "controller").map((node) => node.address);
+  const controllers = connectControllers({ addresses, clock, random, logger: silentLogger });
+  try {
+    return await controllers.status({ timeoutMs: CONTROLLER_TIMEOUT_MS });
+  } catch (error) {
+    return `the controllers did not answer: ${errorMessage(error)}`;
+  } finally {
+    controllers.close();
+  }
+}

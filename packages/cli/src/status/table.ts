@@ -1,0 +1,42 @@
+import type { ClusterSummary } from "./cluster-status.ts";
+
+/** The status for people. */
+export function statusTable(status: ClusterSummary): string {
+  const header = ["NODE", "ROLE", "ZONE", "PID", "ADDRESS", "STATE", ""];
+  const rows = status.nodes.map((node) => [
+    node.id,
+    node.role,
+    node.az,
+    node.pid === 0 ? "-" : String(node.pid),
+    node.address,
+    node.state,
+    [
+      node.leader === true ? "leader" : "",
+      node.leaders === undefined ? "" : `leads ${node.leaders} of ${node.replicas ?? 0} shards`,
+      node.reasons?.join("; ") ?? "",
+    ]
+      .filter((text) => text !== "")
+      .join("; "),
+  ]);
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
+  const facts = [
+    `endpoint ${status.endpoint}`,
+    `${status.streams} streams`,
+    `${status.underReplicatedShards} under-replicated shards`,
+    ...(status.leaderlessShards > 0 ? [`${status.leaderlessShards} shards without a leader`] : []),
+  ];
+  return [
+    line(header),
+    ...rows.map(line),
+    "",
+    facts.join(", "),
+    ...(status.problem === undefined ? [] : [status.problem]),
+  ].join("\n");
+}
