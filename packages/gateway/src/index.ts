@@ -1,1 +1,10 @@
-export {};
+export type { ApiHandler, ApiRequest, ApiResponse, BodyResponse, StreamResponse } from "./http/api-types.ts";
+export {
+  createHttpServer,
+  DEFAULT_HTTP_LIMITS,
+  type HttpLimits,
+  type HttpServer,
+  type HttpServerOptions,
+  type TlsMaterial,
+} from "./http/server.ts";
+export type { Credentials, CredentialsProvider } from "./protocol/sigv4.ts";

@@ -1,0 +1,170 @@
+/** One request and its answer, seen the same way over HTTP/1.1 and HTTP/2. */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { constants, type IncomingHttpHeaders as Http2Headers, type ServerHttp2Stream } from "node:http2";
+import type { Readable, Writable } from "node:stream";
+
+export type Headers = Readonly<Record<string, string | undefined>>;
+export type ResponseHeaders = Record<string, string>;
+
+export interface Exchange {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  /** Lower-case names; `host` stands for `:authority` too. */
+  readonly headers: Headers;
+  /** Flows, and fills memory, only once it is read. */
+  readonly body: Readable;
+  readonly isClosed: boolean;
+  /** Called once, when the answer has been sent to its end or the client is gone. */
+  onClose(listener: () => void): void;
+  /** Answers, in one go. */
+  respond(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void;
+  /** Sends the headers; the rest goes through the stream. */
+  startStream(status: number, headers: ResponseHeaders): Writable;
+  /** Answers a request whose body was not read to its end, and takes no more of it. */
+  refuse(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void;
+  /** Ends it without an answer, or in the middle of one. */
+  destroy(): void;
+}
+
+/** A reset right after an early answer (413, 503) could overtake it: this much of the unread body is swallowed first. */
+const LINGER_BYTES_MAX = 4 * 1024 * 1024;
+const LINGER_IDLE_MS = 2_000;
+
+export class Http1Exchange implements Exchange {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #mustClose: () => boolean;
+
+  /** @param mustClose whether the connection ends after this answer: the server drains */
+  constructor(request: IncomingMessage, response: ServerResponse, mustClose: () => boolean) {
+    this.#request = request;
+    this.#response = response;
+    this.#mustClose = mustClose;
+    response.on("error", ignore);
+    request.on("error", ignore);
+  }
+
+  get method(): string {
+    return this.#request.method ?? "";
+  }
+
+  get url(): string {
+    return this.#request.url ?? "";
+  }
+
+  get headers(): Headers {
+    return this.#request.headers as IncomingHttpHeaders & Headers;
+  }
+
+  get body(): Readable {
+    return this.#request;
+  }
+
+  get isClosed(): boolean {
+    return this.#response.closed || this.#response.destroyed;
+  }
+
+  onClose(listener: () => void): void {
+    this.#response.once("close", listener);
+  }
+
+  respond(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void {
+    const response = this.#response;
+    if (this.isClosed) return;
+    if (this.#mustClose()) headers["Connection"] = "close";
+    response.writeHead(status, headers);
+    response.cork();
+    for (const part of parts) response.write(part);
+    response.end();
+    response.uncork();
+  }
+
+  startStream(status: number, headers: ResponseHeaders): Writable {
+    this.#response.writeHead(status, headers);
+    this.#response.flushHeaders();
+    return this.#response;
+  }
+
+  refuse(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void {
+    this.respond(status, { ...headers, Connection: "close" }, parts);
+    const { socket } = this.#request;
+    socket.setTimeout(LINGER_IDLE_MS, () => socket.destroy());
+    let swallowedBytes = 0;
+    this.#request.on("data", (chunk: Uint8Array) => {
+      swallowedBytes += chunk.length;
+      if (swallowedBytes > LINGER_BYTES_MAX) socket.destroy();
+    });
+    this.#request.once("end", () => socket.destroySoon());
+    this.#request.resume();
+  }
+
+  destroy(): void {
+    this.#request.socket.destroy();
+  }
+}
+
+export class Http2Exchange implements Exchange {
+  readonly headers: Headers;
+  readonly #stream: ServerHttp2Stream;
+
+  constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
+    this.#stream = stream;
+    this.headers = { ...headers, host: headers[":authority"] ?? headers.host } as Headers;
+    stream.on("error", ignore);
+  }
+
+  get method(): string {
+    return this.headers[":method"] ?? "";
+  }
+
+  get url(): string {
+    return this.headers[":path"] ?? "";
+  }
+
+  get body(): Readable {
+    return this.#stream;
+  }
+
+  get isClosed(): boolean {
+    return this.#stream.closed || this.#stream.destroyed;
+  }
+
+  onClose(listener: () => void): void {
+    this.#stream.once("close", listener);
+  }
+
+  respond(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void {
+    const stream = this.#stream;
+    if (this.isClosed) return;
+    const last = parts.at(-1);
+    stream.respond({ ":status": status, ...lowerCase(headers) }, { endStream: last === undefined });
+    if (last === undefined) return;
+    for (const part of parts.slice(0, -1)) stream.write(part);
+    stream.end(last);
+  }
+
+  startStream(status: number, headers: ResponseHeaders): Writable {
+    this.#stream.respond({ ":status": status, ...lowerCase(headers) });
+    return this.#stream;
+  }
+
+  refuse(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void {
+    this.respond(status, headers, parts);
+    // RFC 9113, 8.1: a complete answer, then RST_STREAM with NO_ERROR, tells the client to stop sending.
+    if (this.#stream.writableFinished) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+    else this.#stream.once("finish", () => this.#stream.close(constants.NGHTTP2_NO_ERROR));
+    this.#stream.resume();
+  }
+
+  destroy(): void {
+    if (!this.isClosed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+function lowerCase(headers: ResponseHeaders): ResponseHeaders {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** The close event says all that matters; an unheard "error" would end the process. */
+function ignore(): void {}

@@ -1,0 +1,206 @@
+/** The way of one request: admit, read the body, decide, call the operation, answer. Never throws, never leaks a permit. */
+import { errorMessage, type Logger, type World } from "@millrace/util";
+import { AwsError, awsError } from "../errors.ts";
+import { encodeException } from "../protocol/event-stream.ts";
+import type { SignatureVerifier } from "../protocol/sigv4.ts";
+import { CONTENT_TYPES, type Encoding } from "../protocol/wire-value.ts";
+import { serializeError } from "../protocol/write-output.ts";
+import type { ApiHandler, ApiRequest, ApiResponse, StreamResponse } from "./api-types.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import { corsHeaders, decide, errorAnswer, type RawRequest, type Verdict } from "./decide.ts";
+import type { Exchange, ResponseHeaders } from "./exchange.ts";
+import { readBody, type BodyLimits } from "./read-body.ts";
+import type { RequestIds } from "./request-ids.ts";
+import { sendStream } from "./send-stream.ts";
+
+export interface ServeContext {
+  readonly world: World;
+  readonly logger: Logger;
+  readonly verifier: SignatureVerifier;
+  readonly handler: ApiHandler;
+  readonly budget: ByteBudget;
+  readonly bodyLimits: BodyLimits;
+  readonly ids: RequestIds;
+  /** From the end of the body to the answer. */
+  readonly handlerTimeoutMs: number;
+  /** A client that takes none of its answer for that long is cut off. */
+  readonly writeTimeoutMs: number;
+  readonly requestsMax: number;
+  /** Those in flight; streams count too. */
+  readonly active: Set<ActiveRequest>;
+}
+
+export interface ActiveRequest {
+  readonly exchange: Exchange;
+  readonly controller: AbortController;
+  isStream: boolean;
+  /** The operation has ended and its answer is handed over: whatever happens now is no news to it. */
+  isAnswered: boolean;
+}
+
+/** Settles when the answer has left, or cannot leave any more. */
+export async function serve(exchange: Exchange, context: ServeContext): Promise<void> {
+  const active: ActiveRequest = { exchange, controller: new AbortController(), isStream: false, isAnswered: false };
+  const closed = new Promise<void>((resolve) => {
+    exchange.onClose(() => {
+      if (!active.isAnswered) {
+        active.controller.abort(awsError("UNAVAILABLE", { text: "The client closed the connection." }));
+      }
+      resolve();
+    });
+  });
+  if (context.active.size >= context.requestsMax) {
+    refuseBusy(exchange, context);
+    return;
+  }
+  context.active.add(active);
+  try {
+    await serveAdmitted(active, context);
+    active.isAnswered = true;
+    const timer = context.world.clock.setTimer(context.writeTimeoutMs, () => exchange.destroy());
+    await closed;
+    timer.cancel();
+  } catch (error) {
+    context.logger.error({ error: errorMessage(error) }, "request failed outside its operation");
+    exchange.destroy();
+  } finally {
+    context.active.delete(active);
+  }
+}
+
+async function serveAdmitted(active: ActiveRequest, context: ServeContext): Promise<void> {
+  const { exchange, controller } = active;
+  const { bodyLimits, budget, world, verifier } = context;
+  const reading = await readBody(exchange, bodyLimits, budget, world.clock, controller.signal);
+  switch (reading.kind) {
+    case "gone":
+      return;
+    case "too large":
+      return exchange.refuse(413, { Date: httpDate(context), "Content-Length": "0" }, []);
+    case "too slow":
+      return exchange.refuse(408, { Date: httpDate(context), "Content-Length": "0" }, []);
+    case "no room":
+      return refuseBusy(exchange, context);
+    case "body":
+      break;
+  }
+  try {
+    const { method, url, headers } = exchange;
+    const request: RawRequest = { method, url, headers, body: reading.body };
+    const requestId = context.ids.next();
+    const responseHeaders: ResponseHeaders = {
+      "x-amzn-RequestId": requestId,
+      Date: httpDate(context),
+      ...corsHeaders(request),
+    };
+    const verdict = decide(request, verifier);
+    if (verdict.kind !== "preflight") responseHeaders["x-amz-id-2"] = context.ids.nextExtended();
+    if (verdict.kind === "call")
+      await call(active, request, verdict, requestId, responseHeaders, reading.release, context);
+    else if (verdict.kind === "answer") answer(exchange, verdict, responseHeaders);
+    else exchange.respond(200, { ...responseHeaders, "Content-Length": "0" }, []);
+  } finally {
+    reading.release();
+  }
+}
+
+async function call(
+  active: ActiveRequest,
+  { headers, body }: RawRequest,
+  { operation, encoding, caller }: Extract<Verdict, { kind: "call" }>,
+  requestId: string,
+  responseHeaders: ResponseHeaders,
+  releaseBody: () => void,
+  context: ServeContext,
+): Promise<void> {
+  const { controller, exchange } = active;
+  const deadline = context.world.clock.setTimer(context.handlerTimeoutMs, () =>
+    controller.abort(awsError("UNAVAILABLE", { text: "The request could not be completed in time." })),
+  );
+  const request: ApiRequest = {
+    operation,
+    encoding,
+    body,
+    headers,
+    requestId,
+    ...caller,
+    invocationId: headers["amz-sdk-invocation-id"],
+    signal: controller.signal,
+  };
+  let response: ApiResponse;
+  try {
+    response = await context.handler(request);
+  } catch (error) {
+    answer(exchange, errorAnswer(encoding, asAwsError(error, request, context.logger)), responseHeaders);
+    return;
+  } finally {
+    deadline.cancel();
+  }
+  if ("stream" in response) {
+    active.isStream = true;
+    releaseBody();
+    await stream(active, response, request, responseHeaders, context);
+    return;
+  }
+  const parts = Buffer.isBuffer(response.body) ? [response.body] : response.body;
+  respond(exchange, response.status, { ...responseHeaders, "Content-Type": CONTENT_TYPES[encoding] }, parts);
+}
+
+async function stream(
+  { exchange, controller }: ActiveRequest,
+  response: StreamResponse,
+  request: ApiRequest,
+  headers: ResponseHeaders,
+  context: ServeContext,
+): Promise<void> {
+  if (exchange.isClosed) {
+    // Nobody will iterate: tell the producer through its iterator, as a loop that breaks would.
+    await response.stream[Symbol.asyncIterator]().return?.();
+    return;
+  }
+  const writable = exchange.startStream(200, { ...headers, "Content-Type": response.contentType });
+  const { clock } = context.world;
+  const end = await sendStream(writable, response.stream, clock, context.writeTimeoutMs);
+  if (end.kind === "failed" && !controller.signal.aborted) {
+    writable.write(encodeException(asAwsError(end.error, request, context.logger)));
+  }
+  if (end.kind === "stalled") exchange.destroy();
+  else writable.end();
+}
+
+function asAwsError(error: unknown, request: ApiRequest, logger: Logger): AwsError {
+  if (error instanceof AwsError) return error;
+  const { operation, requestId } = request;
+  const stack = error instanceof Error ? error.stack : undefined;
+  logger.error({ operation, requestId, error: errorMessage(error), stack }, "operation failed");
+  return awsError("INTERNAL_FAILURE", {}, { cause: error });
+}
+
+function answer(exchange: Exchange, verdict: Extract<Verdict, { kind: "answer" }>, headers: ResponseHeaders): void {
+  const { status, contentType, body } = verdict;
+  respond(exchange, status, contentType === undefined ? headers : { ...headers, "Content-Type": contentType }, [body]);
+}
+
+function respond(exchange: Exchange, status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void {
+  const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  exchange.respond(status, { ...headers, "Content-Length": String(sizeBytes) }, sizeBytes === 0 ? [] : parts);
+}
+
+/** Too much at once: every SDK retries a 503 after a pause. */
+function refuseBusy(exchange: Exchange, context: ServeContext): void {
+  const encoding: Encoding =
+    exchange.headers["content-type"]?.startsWith(CONTENT_TYPES.cbor) === true ? "cbor" : "json";
+  const body = serializeError(encoding, awsError("UNAVAILABLE", { text: "The server is busy. Retry the request." }));
+  const headers: ResponseHeaders = {
+    "x-amzn-RequestId": context.ids.next(),
+    "x-amz-id-2": context.ids.nextExtended(),
+    Date: httpDate(context),
+    "Content-Type": CONTENT_TYPES[encoding],
+    "Content-Length": String(body.length),
+  };
+  exchange.refuse(503, headers, [body]);
+}
+
+function httpDate({ world }: ServeContext): string {
+  return new Date(world.clock.nowMs()).toUTCString();
+}
