@@ -1,1 +1,16 @@
 export type * from "./log-store.ts";
+export { openLogStore, type OpenOptions, type RecoveryReport } from "./open-log-store.ts";
+export type { SyncReport } from "./journal/writer.ts";
+export type { ReclaimOptions } from "./reclaim.ts";
+export type { IndexOpener, IndexStore } from "./index-store.ts";
+export { rocksIndex } from "./rocks-index.ts";
+export { MemoryIndexes } from "./memory/memory-index.ts";
+export {
+  CorruptEntry,
+  CorruptJournal,
+  DiskFull,
+  EntriesMissing,
+  EntriesTruncated,
+  StoreClosed,
+  StoreFailed,
+} from "./errors.ts";

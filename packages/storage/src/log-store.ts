@@ -61,10 +61,18 @@ export interface LogStoreStats {
 export interface LogStore {
   /** The groups found at opening. */
   groups(): Iterable<GroupState>;
-  /** All parts become durable together or not at all. Calls made while a sync is running share the next one. */
+  /**
+   * All parts become durable together or not at all. Calls made while a sync is running share the next one.
+   * @throws DiskFull: nothing was taken, in memory or on disk. Entries of type noop and config are always taken.
+   */
   write(parts: readonly GroupWrite[]): Promise<void>;
-  /** The same without a promise: `onDurable` is called in order, once; never after a failure (see `onFailure`). */
+  /**
+   * The same without a promise: `onDurable` is called in order, once; never after a failure (see `onFailure`).
+   * @throws DiskFull, at once, as `write` rejects with it. `stats().queuedBytes` tells when to hold back.
+   */
   submit(parts: readonly GroupWrite[], onDurable: () => void): void;
+  /** False while the disk is nearly full (or the store has ended): `write` and `submit` of data entries would refuse. */
+  canAppend(): boolean;
   summary(groupId: GroupId): LogSummary | undefined;
   /** In-memory answer if the whole range is cached; undefined means: use `read`. */
   cachedEntries(

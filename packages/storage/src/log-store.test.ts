@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { realWorld } from "@millrace/util";
+import type { Entry } from "@millrace/raft";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { LogStoreOptions } from "./log-store.ts";
+import { openLogStore, type RecoveryReport } from "./open-log-store.ts";
+
+const world = realWorld();
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-storage-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function options(overrides: Partial<LogStoreOptions> = {}): LogStoreOptions {
+  return {
+    directory,
+    attributesOf: (entry) =>
+      entry.type === "data" ? { offset: entry.index * 10, timeMs: entry.index * 100 } : undefined,
+    segmentSizeBytes: 1024 * 1024,
+    cacheSizeBytes: 64 * 1024,
+    reservedFreeBytes: 0,
+    ...overrides,
+  };
+}
+
+function entry(index: number, term: number, text = `entry ${index} of term ${term}`): Entry {
+  return { index, term, type: "data", payload: Buffer.from(text) };
+}
+
+function entries(from: number, to: number, term: number, sizeBytes = 20): Entry[] {
+  return Array.from({ length: to - from + 1 }, (_, at) =>
+    entry(from + at, term, `${from + at}/${term} `.padEnd(sizeBytes, "x")),
+  );
+}
+
+test("what was written is there after reopening", async () => {
+  const store = await openLogStore(world, options());
+  await store.write([
+    { groupId: 7, hardState: { term: 2, votedFor: "broker-1", commitIndex: 1 }, entries: entries(1, 5, 2) },
+    {
+      groupId: 8,
+      truncatePrefix: { index: 3, term: 1, state: Buffer.from("state"), reset: true },
+      entries: entries(4, 6, 1, 10_000),
+    },
+  ]);
+  await store.write([{ groupId: 7, entries: entries(4, 6, 3) }]);
+  store.saveCheckpoint(7, { index: 3, state: Buffer.from("checkpoint") });
+  await store.close();
+
+  let report: RecoveryReport | undefined;
+  const again = await openLogStore(world, options(), { onRecovered: (recovered) => (report = recovered) });
+  expect(report?.indexRebuilt).toBe(false);
+  const [seven, eight] = [...again.groups()];
+  expect(seven).toEqual({
+    groupId: 7,
+    hardState: { term: 2, votedFor: "broker-1", commitIndex: 1 },
+    log: {
+      truncatedIndex: 0,
+      truncatedTerm: 0,
+      lastIndex: 6,
+      termRuns: [
+        { fromIndex: 1, term: 2 },
+        { fromIndex: 4, term: 3 },
+      ],
+    },
+    truncationState: Buffer.alloc(0),
+    checkpoint: { index: 3, state: Buffer.from("checkpoint") },
+  });
+  expect(eight?.truncationState.toString()).toBe("state");
+  expect(again.cachedEntries(7, 1, 6, { bytesMax: 1e6 })).toBeUndefined();
+  expect(await again.read(7, 1, 99, { bytesMax: 1e6 })).toEqual([...entries(1, 3, 2), ...entries(4, 6, 3)]);
+  expect(await again.read(8, 4, 6, { bytesMax: 15_000 })).toEqual(entries(4, 4, 1, 10_000));
+  expect(again.locateOffset(7, 35)).toBe(3);
+  expect(again.locateOffset(7, 5)).toBeUndefined();
+  expect(again.locateTime(7, 401)).toBe(5);
+  expect(again.locateTime(7, 601)).toBeUndefined();
+  await expect(again.read(8, 3, 6, { bytesMax: 1 })).rejects.toMatchObject({ code: "ENTRIES_TRUNCATED" });
+  await expect(again.read(8, 7, 7, { bytesMax: 1 })).rejects.toMatchObject({ code: "ENTRIES_MISSING" });
+  await again.close();
+});
+
+test("a destroyed index is made anew from the journal", async () => {
+  const store = await openLogStore(world, options({ segmentSizeBytes: 50_000 }));
+  for (let at = 0; at < 40; at++) {
+    await store.write([
+      { groupId: 1, entries: entries(at * 3 + 1, at * 3 + 3, 1 + Math.floor(at / 10), 2_000) },
+      {
+        groupId: 2,
+        hardState: { term: at, votedFor: undefined, commitIndex: at },
+        entries: entries(at + 1, at + 1, 1),
+      },
+    ]);
+  }
+  await store.write([{ groupId: 1, truncatePrefix: { index: 50, term: 2, state: Buffer.from("t"), reset: false } }]);
+  const before = [...[1, 2].map((groupId) => store.summary(groupId))];
+  await store.close();
+  rmSync(join(directory, "index"), { recursive: true });
+
+  let report: RecoveryReport | undefined;
+  const again = await openLogStore(world, options(), { onRecovered: (recovered) => (report = recovered) });
+  expect(report?.indexRebuilt).toBe(true);
+  expect([1, 2].map((groupId) => again.summary(groupId))).toEqual(before);
+  const read = await again.read(1, 51, 120, { bytesMax: 1e9 });
+  expect(read.map(({ index }) => index)).toEqual(Array.from({ length: 70 }, (_, at) => 51 + at));
+  await again.close();
+});

@@ -1,0 +1,81 @@
+import type { Clock, Disk, Timer } from "@millrace/util";
+
+const REFRESH_INTERVAL_MS = 1_000;
+
+/** Foresees a full disk: what is free, as last asked, less what was taken since. */
+export class SpaceGuard {
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #directory: string;
+  readonly #reservedBytes: number;
+  #freeBytes: number;
+  #takenBytes = 0;
+  #timer: Timer | undefined;
+  #refreshing: Promise<void> | undefined;
+  #closed = false;
+
+  private constructor(disk: Disk, clock: Clock, directory: string, reservedBytes: number, freeBytes: number) {
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#directory = directory;
+    this.#reservedBytes = reservedBytes;
+    this.#freeBytes = freeBytes;
+  }
+
+  static async open(disk: Disk, clock: Clock, directory: string, reservedBytes: number): Promise<SpaceGuard> {
+    const guard = new SpaceGuard(disk, clock, directory, reservedBytes, await disk.freeBytes(directory));
+    guard.#schedule();
+    return guard;
+  }
+
+  get freeBytes(): number {
+    return Math.max(0, this.#freeBytes - this.#takenBytes);
+  }
+
+  get reservedBytes(): number {
+    return this.#reservedBytes;
+  }
+
+  /** True while data of this size leaves the reserve untouched. */
+  hasRoom(sizeBytes: number): boolean {
+    return this.freeBytes - sizeBytes >= this.#reservedBytes;
+  }
+
+  taken(sizeBytes: number): void {
+    this.#takenBytes += sizeBytes;
+  }
+
+  /** Asks the disk now: after files were removed. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#ask().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#refreshing;
+  }
+
+  async #ask(): Promise<void> {
+    const takenBefore = this.#takenBytes;
+    try {
+      this.#freeBytes = await this.#disk.freeBytes(this.#directory);
+      // What was written while it answered may or may not be counted: stay on the safe side.
+      this.#takenBytes -= takenBefore;
+    } catch {
+      // Nothing is known: what is free by the last answer keeps shrinking, and the next interval asks again.
+    }
+  }
+
+  #schedule(): void {
+    this.#timer = this.#clock.setTimer(REFRESH_INTERVAL_MS, () => {
+      if (this.#closed) return;
+      void this.refresh().then(() => {
+        if (!this.#closed) this.#schedule();
+      });
+    });
+  }
+}
