@@ -165,7 +165,10 @@ function readBooleanText(text: string): boolean {
 }
 
 function readBase64Text(text: string): Uint8Array {
-  const problem = base64Problem(text);
-  if (problem !== undefined) throw wrongType(`'${shorten(text)}' can not be converted to a Blob: ${problem}`);
-  return Buffer.from(text, "base64");
+  const target = Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
+  const bytes = Buffer.from(text, "utf8");
+  const sizeBytes = decodeBase64(bytes, 0, bytes.length, target, 0);
+  if (sizeBytes !== -1) return target.subarray(0, sizeBytes);
+  const problem = base64Problem(text) ?? "Invalid Base64 character";
+  throw wrongType(`'${shorten(text)}' can not be converted to a Blob: ${problem}`);
 }
