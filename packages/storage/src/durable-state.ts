@@ -78,6 +78,7 @@ export class DurableState {
       const group = this.#make(groupId);
       group.hardState = row.hardState;
       group.shape = LogShape.of(row.log);
+      group.termsUnknown = row.termsUnknown;
       group.truncation = {
         segmentId: row.truncationSegmentId,
         positionBytes: row.truncationPositionBytes,
@@ -132,6 +133,7 @@ export class DurableState {
           truncationPositionBytes: group.truncation.positionBytes,
           truncationBytes: group.truncation.bytes,
           lastRun: group.runs.last,
+          termsUnknown: group.termsUnknown,
         }),
       );
     }
@@ -152,6 +154,7 @@ export class DurableState {
         lastTerm: shape.lastTerm,
         truncatedIndex: shape.truncatedIndex,
         truncatedTerm: shape.truncatedTerm,
+        hasTruncation: group.truncation.segmentId !== 0,
         hardState,
       });
     }
@@ -187,7 +190,8 @@ export class DurableState {
         if (found.length === 0) break; // reported by the caller, who looks for missing runs
         for (const location of found) shape.append(next++, location.term);
       }
-      if (shape.lastIndex === lastIndex) group.shape = shape;
+      if (shape.lastIndex < lastIndex) continue;
+      group.shape = shape;
       group.termsUnknown = false;
       this.#touched.add(groupId);
     }
@@ -291,13 +295,12 @@ export class DurableState {
     const { groupId, truncatedIndex, truncatedTerm, lastIndex } = record;
     const group = this.#touch(groupId);
     group.hardState = record.hardState;
-    if (truncatedIndex < group.shape.truncatedIndex) {
-      this.#resetLog(groupId, group, truncatedIndex, truncatedTerm);
-      this.#setTruncation(group, 0, 0, 0);
-      this.#index.delete(groupKey("t", groupId));
-    } else if (truncatedIndex > group.shape.truncatedIndex) {
+    const same = truncatedIndex === group.shape.truncatedIndex;
+    if (truncatedIndex < group.shape.truncatedIndex) this.#resetLog(groupId, group, truncatedIndex, truncatedTerm);
+    if (truncatedIndex > group.shape.truncatedIndex)
       this.#truncatePrefix(groupId, group, truncatedIndex, truncatedTerm);
-      // Its record lies further on, in a segment that is still there: a live record keeps its segment.
+    if (!same || !record.hasTruncation) {
+      // If there is one, it lies further on: the segment of a live record is still there.
       this.#setTruncation(group, 0, 0, 0);
       this.#index.delete(groupKey("t", groupId));
     }

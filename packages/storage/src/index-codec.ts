@@ -115,11 +115,15 @@ export interface GroupRow {
   readonly truncationPositionBytes: number;
   readonly truncationBytes: number;
   readonly lastRun: SegmentRun | undefined;
+  /** Recovery is not through with the group: the terms are to be worked out from the entries. */
+  readonly termsUnknown: boolean;
 }
+
+const GROUP_ROW_NUMBERS = 13;
 
 export function encodeGroup(row: GroupRow): Buffer {
   const votedFor = Buffer.from(row.hardState.votedFor ?? "", "utf8");
-  const value = Buffer.allocUnsafe(2 + votedFor.length + 8 * 12 + 16 * row.log.termRuns.length);
+  const value = Buffer.allocUnsafe(2 + votedFor.length + 8 * GROUP_ROW_NUMBERS + 16 * row.log.termRuns.length);
   value.writeUInt16LE(votedFor.length, 0);
   votedFor.copy(value, 2);
   let at = 2 + votedFor.length;
@@ -137,6 +141,7 @@ export function encodeGroup(row: GroupRow): Buffer {
     run.toIndex,
     run.segmentId,
     run.bytes,
+    row.termsUnknown ? 1 : 0,
   ]) {
     writeU64(value, number, at);
     at += 8;
@@ -155,7 +160,7 @@ export function decodeGroup(value: Buffer): GroupRow {
   const fixed = 2 + votedForSize;
   const number = (field: number): number => readU64(value, fixed + 8 * field);
   const termRuns: TermRun[] = [];
-  for (let at = fixed + 8 * 12; at + 16 <= value.length; at += 16) {
+  for (let at = fixed + 8 * GROUP_ROW_NUMBERS; at + 16 <= value.length; at += 16) {
     termRuns.push({ fromIndex: readU64(value, at), term: readU64(value, at + 8) });
   }
   const run = { fromIndex: number(8), toIndex: number(9), segmentId: number(10), bytes: number(11) };
@@ -166,6 +171,7 @@ export function decodeGroup(value: Buffer): GroupRow {
     truncationPositionBytes: number(6),
     truncationBytes: number(7),
     lastRun: run.fromIndex === 0 ? undefined : run,
+    termsUnknown: number(12) === 1,
   };
 }
 

@@ -57,6 +57,8 @@ export class JournalLogStore implements LogStore {
   readonly #reclaimer: Reclaimer;
   /** Every group's log with all that was submitted. */
   readonly #shapes = new Map<GroupId, LogShape>();
+  /** How many truncation records of a group are on their way: until then its old one must not be copied over them. */
+  readonly #truncationsQueued = new Map<GroupId, number>();
   readonly #pendingWrites = new Set<(error: Error) => void>();
   readonly #failureListeners: ((error: Error) => void)[] = [];
   #closed = false;
@@ -269,6 +271,7 @@ export class JournalLogStore implements LogStore {
         this.#cache.truncatePrefix(groupId, index);
         shape.truncatePrefix(index, term);
       }
+      this.#truncationsQueued.set(groupId, (this.#truncationsQueued.get(groupId) ?? 0) + 1);
       records.push({ kind: "truncation", groupId, index, term, state, reset, moved: false, positionBytes: 0 });
     }
     if (hardState !== undefined) records.push({ kind: "hardState", groupId, hardState });
@@ -292,7 +295,9 @@ export class JournalLogStore implements LogStore {
     const live = records.filter((record) => {
       const shape = this.#shapes.get(record.groupId);
       if (shape === undefined) return false;
-      if (record.kind === "truncation") return record.index === shape.truncatedIndex;
+      if (record.kind === "truncation") {
+        return record.index === shape.truncatedIndex && !this.#truncationsQueued.has(record.groupId);
+      }
       if (record.kind !== "entry") return false;
       const { index, term } = record.entry;
       return index > shape.truncatedIndex && shape.termAt(index) === term;
@@ -339,8 +344,15 @@ export class JournalLogStore implements LogStore {
   #markIndexed(records: readonly LogRecord[]): void {
     for (const record of records) {
       if (record instanceof CachedEntry) record.indexed = true;
+      else if (record.kind === "truncation" && !record.moved) this.#truncationArrived(record.groupId);
     }
     this.#cache.evict();
+  }
+
+  #truncationArrived(groupId: GroupId): void {
+    const queued = this.#truncationsQueued.get(groupId) ?? 0;
+    if (queued > 1) this.#truncationsQueued.set(groupId, queued - 1);
+    else this.#truncationsQueued.delete(groupId);
   }
 
   #fail(error: StoreFailed): void {

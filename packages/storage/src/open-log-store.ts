@@ -36,6 +36,7 @@ export async function openLogStore(world: World, options: LogStoreOptions, open:
   const { disk, clock } = world;
   const journalDirectory = join(options.directory, "journal");
   await disk.makeDirectory(journalDirectory);
+  await disk.syncDirectory(options.directory);
   const onBackgroundError = open.onBackgroundError ?? ((): void => undefined);
   const opener = open.index ?? rocksIndex;
   const segmentsOf = (): Segments => new Segments(disk, journalDirectory, onBackgroundError);

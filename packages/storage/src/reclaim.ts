@@ -150,19 +150,26 @@ export class Reclaimer {
   }
 
   async #moveTruncation(segment: Segment, groupId: GroupId): Promise<void> {
-    const group = this.#host.state.groups.get(groupId);
-    const lease = await this.#host.segments.acquire(segment.id);
-    if (group === undefined || lease === undefined) return;
+    const { state, segments } = this.#host;
+    const truncation = state.groups.get(groupId)?.truncation;
+    const lease = await segments.acquire(segment.id);
+    if (lease === undefined || truncation?.segmentId !== segment.id) {
+      lease?.release();
+      return;
+    }
     try {
-      const { positionBytes, bytes } = group.truncation;
+      const { positionBytes, bytes } = truncation;
       const frame = Buffer.allocUnsafe(bytes);
       const count = await lease.file.read(frame, positionBytes);
       if (checkFrame(frame, 0, count, lease.seed) !== bytes) {
         throw new CorruptJournal(segment.path, positionBytes, `the truncation record of group ${groupId}`);
       }
       const record = decodeFrame(frame, 0, positionBytes, () => undefined);
-      if (record?.kind !== "truncation")
+      if (record?.kind !== "truncation") {
         throw new CorruptJournal(segment.path, positionBytes, "not a truncation record");
+      }
+      // Another one may have taken its place meanwhile, perhaps at the same index.
+      if (state.groups.get(groupId)?.truncation !== truncation) return;
       await this.#rewrite([{ ...record, moved: true, reset: false }]);
     } finally {
       lease.release();

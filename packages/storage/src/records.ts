@@ -50,5 +50,7 @@ export interface TableRecord {
   readonly lastTerm: number;
   readonly truncatedIndex: number;
   readonly truncatedTerm: number;
+  /** There is a live truncation record, with state. */
+  readonly hasTruncation: boolean;
   readonly hardState: HardState;
 }

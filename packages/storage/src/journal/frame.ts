@@ -28,7 +28,8 @@ const TYPE = {
   table: 20,
 } as const;
 const TYPE_MOVED_FLAG = 0x80;
-const TABLE_PAYLOAD_FIXED_BYTES = 32;
+/** Truncated index and term, hard state term and commit index, then a byte: 1 when there is a truncation record. */
+const TABLE_PAYLOAD_FIXED_BYTES = 4 * 8 + 1;
 
 /** The payload of a record's frame; entries give theirs without a copy. */
 export function payloadOf(record: LogRecord): Buffer {
@@ -48,6 +49,7 @@ export function payloadOf(record: LogRecord): Buffer {
       writeU64(payload, record.truncatedTerm, 8);
       writeU64(payload, record.hardState.term, 16);
       writeU64(payload, record.hardState.commitIndex, 24);
+      payload.writeUInt8(record.hasTruncation ? 1 : 0, 32);
       votedFor.copy(payload, TABLE_PAYLOAD_FIXED_BYTES);
       return payload;
     }
@@ -169,7 +171,17 @@ export function decodeFrame(
       };
       const truncatedIndex = readU64(payload, 0);
       const truncatedTerm = readU64(payload, 8);
-      return { kind: "table", groupId, lastIndex: index, lastTerm: term, truncatedIndex, truncatedTerm, hardState };
+      const hasTruncation = payload.readUInt8(32) === 1;
+      return {
+        kind: "table",
+        groupId,
+        lastIndex: index,
+        lastTerm: term,
+        truncatedIndex,
+        truncatedTerm,
+        hasTruncation,
+        hardState,
+      };
     }
     default:
       return undefined;

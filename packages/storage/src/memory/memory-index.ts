@@ -7,10 +7,11 @@ type Operation =
 
 /**
  * The index's twin for tests and the simulation. It keeps the contents of each directory over `open` and `close`, and
- * can forget: everything (`destroy`), or the newest commits, as RocksDB may after a power cut (`forgetCommits`).
+ * can forget: everything (`destroy`), or the newest commits, as RocksDB may after a power cut (`crash`).
  */
 export class MemoryIndexes implements IndexOpener {
   readonly #byDirectory = new Map<string, SortedMap>();
+  #generation = 0;
 
   open(directory: string): Promise<IndexStore> {
     let contents = this.#byDirectory.get(directory);
@@ -18,7 +19,8 @@ export class MemoryIndexes implements IndexOpener {
       contents = new SortedMap();
       this.#byDirectory.set(directory, contents);
     }
-    return Promise.resolve(new MemoryIndex(contents));
+    const generation = this.#generation;
+    return Promise.resolve(new MemoryIndex(contents, () => generation === this.#generation));
   }
 
   destroy(directory: string): Promise<void> {
@@ -26,26 +28,31 @@ export class MemoryIndexes implements IndexOpener {
     return Promise.resolve();
   }
 
-  /** Goes back by up to `count` commits (at most the last `SortedMap.undoMax`). */
-  forgetCommits(directory: string, count: number): void {
-    this.#byDirectory.get(directory)?.undo(count);
+  /** What is open is unusable from now on; each directory goes back by up to `commits` (at most the last 64). */
+  crash(commits: number): void {
+    this.#generation++;
+    for (const contents of this.#byDirectory.values()) contents.undo(commits);
   }
 }
 
 class MemoryIndex implements IndexStore {
   readonly #contents: SortedMap;
+  readonly #alive: () => boolean;
   #pending: Operation[] = [];
   #closed = false;
 
-  constructor(contents: SortedMap) {
+  constructor(contents: SortedMap, alive: () => boolean) {
     this.#contents = contents;
+    this.#alive = alive;
   }
 
   get(key: Buffer): Buffer | undefined {
+    this.#check();
     return this.#contents.get(key.toString("latin1"));
   }
 
   range(from: Buffer, to: Buffer, limit: number): IndexPair[] {
+    this.#check();
     return this.#contents.range(from.toString("latin1"), to.toString("latin1"), limit);
   }
 
@@ -63,7 +70,7 @@ class MemoryIndex implements IndexStore {
   }
 
   commit(): void {
-    assert(!this.#closed, "the index is open");
+    this.#check();
     this.#contents.apply(this.#pending);
     this.#pending = [];
   }
@@ -71,6 +78,11 @@ class MemoryIndex implements IndexStore {
   close(): Promise<void> {
     this.#closed = true;
     return Promise.resolve();
+  }
+
+  #check(): void {
+    assert(!this.#closed, "the index is open");
+    if (!this.#alive()) throw new Error("the machine crashed");
   }
 }
 
