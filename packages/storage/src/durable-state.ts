@@ -273,7 +273,6 @@ export class DurableState {
     const { groupId } = record;
     const group = this.#groups.get(groupId);
     if (group === undefined) return;
-    // Every key, not only those of the live log: what recovery passed over must not come back with the group.
     this.#index.deleteRange(entryKey("e", groupId, 0), entryKey("e", groupId + 1, 0));
     this.#index.deleteRange(entryKey("r", groupId, 0), entryKey("r", groupId + 1, 0));
     for (const letter of ["g", "t", "c"] as const) this.#index.delete(groupKey(letter, groupId));
@@ -295,20 +294,20 @@ export class DurableState {
     const { groupId, truncatedIndex, truncatedTerm, lastIndex } = record;
     const group = this.#touch(groupId);
     group.hardState = record.hardState;
-    const same = truncatedIndex === group.shape.truncatedIndex;
-    if (truncatedIndex < group.shape.truncatedIndex) this.#resetLog(groupId, group, truncatedIndex, truncatedTerm);
-    if (truncatedIndex > group.shape.truncatedIndex)
-      this.#truncatePrefix(groupId, group, truncatedIndex, truncatedTerm);
+    const { shape } = group;
+    const same = truncatedIndex === shape.truncatedIndex && truncatedTerm === shape.truncatedTerm;
+    if (truncatedIndex > shape.truncatedIndex) this.#truncatePrefix(groupId, group, truncatedIndex, truncatedTerm);
+    else if (!same) this.#resetLog(groupId, group, truncatedIndex, truncatedTerm); // an earlier stay of the group here
     if (!same || !record.hasTruncation) {
       // If there is one, it lies further on: the segment of a live record is still there.
       this.#setTruncation(group, 0, 0, 0);
       this.#index.delete(groupKey("t", groupId));
     }
-    const held = group.shape.lastIndex;
+    const held = shape.lastIndex;
     if (lastIndex < held) this.#truncateSuffix(groupId, group, lastIndex);
     if (lastIndex > held) {
       group.runs.appendMissing(held + 1, lastIndex);
-      group.shape.replaceTermRuns(lastIndex, group.shape.summary().termRuns);
+      shape.replaceTermRuns(lastIndex, shape.summary().termRuns);
       group.termsUnknown = true;
     }
   }
@@ -325,7 +324,21 @@ export class DurableState {
 
   #touch(groupId: GroupId): DurableGroup {
     this.#touched.add(groupId);
-    return this.#groups.get(groupId) ?? this.#make(groupId);
+    const group = this.#groups.get(groupId);
+    if (group !== undefined) return group;
+    this.#clearLeftovers(groupId);
+    return this.#make(groupId);
+  }
+
+  /** A crash may leave a group's other keys without its row: between a range deletion and the batch that follows it. */
+  #clearLeftovers(groupId: GroupId): void {
+    for (const letter of ["e", "r"] as const) {
+      const from = entryKey(letter, groupId, 0);
+      const to = entryKey(letter, groupId + 1, 0);
+      if (this.#index.range(from, to, 1).length > 0) this.#index.deleteRange(from, to);
+    }
+    this.#index.delete(groupKey("t", groupId));
+    this.#index.delete(groupKey("c", groupId));
   }
 
   #make(groupId: GroupId): DurableGroup {

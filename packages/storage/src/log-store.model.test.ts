@@ -292,6 +292,11 @@ test("the store is an array of entries, whatever crashes between", { timeout: 12
       await machine.open();
       await fc.asyncModelRun(() => ({ model: { machine }, real: { machine } }), commands);
     }),
-    { numRuns: Number(process.env["MODEL_RUNS"] ?? 300) },
+    {
+      numRuns: Number(process.env["MODEL_RUNS"] ?? 300),
+      ...(process.env["SEED"] !== undefined
+        ? { seed: Number(process.env["SEED"]), path: process.env["FCPATH"]!, endOnFailure: true }
+        : {}),
+    },
   );
 });
