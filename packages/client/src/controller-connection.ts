@@ -9,6 +9,7 @@ import type {
   MetadataUpdate__Output,
 } from "@millrace/proto";
 import { assert, type Clock, errorMessage, type Logger, type Random } from "@millrace/util";
+import { cancelSoon } from "./cancel-soon.ts";
 import { ControllerClients } from "./controller-clients.ts";
 import { ControllerWatch } from "./controller-watch.ts";
 import { ControllerRefused, ControllerUnavailable } from "./errors.ts";
@@ -195,7 +196,7 @@ class GrpcControllerConnection implements ControllerConnection {
 /** One unary call as a promise; the signal cancels it, and keeps no listener afterwards. */
 function unary<T>(signal: AbortSignal | undefined, start: (callback: Callback<T>) => ClientUnaryCall): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => call.cancel();
+    const onAbort = (): void => cancelSoon(call);
     const call = start((error, value) => {
       signal?.removeEventListener("abort", onAbort);
       if (error === null) resolve(value as T);

@@ -1,6 +1,7 @@
 import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import type { MetadataUpdate__Output } from "@millrace/proto";
 import { type Clock, errorMessage, type Logger, type Random, type Timer } from "@millrace/util";
+import { cancelSoon } from "./cancel-soon.ts";
 import type { ControllerClients } from "./controller-clients.ts";
 import { backoffMs } from "./retry.ts";
 import type { Watch } from "./types.ts";
@@ -72,7 +73,7 @@ export class ControllerWatch implements Watch {
     this.#cancelTimers();
     const call = this.#call;
     this.#call = undefined;
-    call?.cancel();
+    cancelSoon(call);
     this.#options.onClose();
   }
 
@@ -98,8 +99,11 @@ export class ControllerWatch implements Watch {
 
   #leave(call: ClientReadableStream<MetadataUpdate__Output>, why: string): void {
     if (call !== this.#call) return;
-    this.#options.logger.warn({ controller: this.#options.clients.address(this.#index) }, `leaving a controller: ${why}`);
-    call.cancel();
+    this.#options.logger.warn(
+      { controller: this.#options.clients.address(this.#index) },
+      `leaving a controller: ${why}`,
+    );
+    cancelSoon(call);
     this.#ended(call, undefined);
   }
 

@@ -1,6 +1,7 @@
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import { decodeItems, encodeItems, itemSizeBytes, type OutgoingItem, type RawFrame } from "@millrace/proto";
 import { assert, type Clock, errorMessage, type Logger, MIB, type Timer } from "@millrace/util";
+import { cancelSoon } from "./cancel-soon.ts";
 
 /** How a request ended. Values, not errors: a lost connection ends thousands at once, and each is retried elsewhere. */
 export type RequestOutcome =
@@ -125,7 +126,7 @@ export class RequestStream {
   failed(): void {
     const call = this.#call;
     this.#call = undefined;
-    call?.cancel();
+    cancelSoon(call);
     const requests = [...this.#requests.values()];
     this.#requests.clear();
     this.#queue = [];

@@ -137,7 +137,9 @@ export class ShardLogConnection {
   #backOff(): void {
     this.#failures++;
     const delayMs =
-      this.#failures === 1 ? 0 : backoffMs(this.#options.random, this.#failures - 2, RECONNECT_MIN_MS, RECONNECT_MAX_MS);
+      this.#failures === 1
+        ? 0
+        : backoffMs(this.#options.random, this.#failures - 2, RECONNECT_MIN_MS, RECONNECT_MAX_MS);
     this.#nextConnectAtMs = this.#options.clock.monotonicMs() + delayMs;
   }
 

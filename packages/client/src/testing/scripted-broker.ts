@@ -113,12 +113,13 @@ export class ScriptedBroker {
     this.#front = front;
   }
 
+  /** As a killed process: its calls end, then its connections. */
   stop(): void {
-    this.cut();
-    this.#front?.close();
-    this.#front = undefined;
     this.#server?.forceShutdown();
     this.#server = undefined;
+    this.#front?.close();
+    this.#front = undefined;
+    setImmediate(() => this.cut());
   }
 
   /** Ends all connections; new ones are served. */
