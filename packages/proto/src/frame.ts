@@ -49,6 +49,7 @@ export function decodeFrame(message: Buffer): RawFrame {
     else if (wireType === 1) position += 8;
     else if (wireType === 5) position += 4;
     else throw new RangeError("malformed frame: unknown wire type");
+    if (position > message.length) throw new RangeError("malformed frame: truncated field");
   }
   return { payload };
 }

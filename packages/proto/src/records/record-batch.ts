@@ -124,6 +124,8 @@ export interface StoredRecord {
   readonly arrivalTimeMs: number;
   /** Views of the batch; undefined where the record has no partition key. */
   readonly partitionKey: Buffer | undefined;
+  /** 16 bytes, big-endian; undefined where the partition key's MD5 counts. */
+  readonly explicitHashKey: Buffer | undefined;
   readonly data: Buffer;
   readonly encrypted: boolean;
 }
@@ -139,13 +141,16 @@ export function* recordsOf(buffer: Buffer, at: number, header: BatchHeader): Gen
     const keySize = buffer.readUInt16LE(position + 4);
     const flags = buffer[position + 6] as number;
     position += RECORD_HEADER_SIZE_BYTES;
+    const explicitAt = position;
     if ((flags & RECORD_FLAG_EXPLICIT_HASH_KEY) !== 0) position += EXPLICIT_HASH_KEY_SIZE_BYTES;
     const dataAt = position + keySize;
     if (dataAt + dataSize > end) throw new MalformedBatch("truncated record");
+    const explicitHashKey = explicitAt === position ? undefined : buffer.subarray(explicitAt, position);
     yield {
       offset: header.baseOffset + index,
       arrivalTimeMs: header.arrivalTimeMs,
       partitionKey: (flags & RECORD_FLAG_NO_PARTITION_KEY) !== 0 ? undefined : buffer.subarray(position, dataAt),
+      explicitHashKey,
       data: buffer.subarray(dataAt, dataAt + dataSize),
       encrypted,
     };
