@@ -138,7 +138,9 @@ export class SignatureVerifier {
     const expected = createHmac("sha256", this.#signingKey(secret, scope)).update(stringToSign).digest();
     const given = Buffer.from(signature.signature, "hex");
     const isEqual = given.length === expected.length && timingSafeEqual(given, expected);
-    return isEqual && signedHeaders.includes("host") && (claimedHash === undefined || claimedHash === bodyHash);
+    // Over HTTP/2 the JavaScript SDK signs `:authority` under its own name, the Java SDK as `host`.
+    const isHostSigned = signedHeaders.includes("host") || signedHeaders.includes(":authority");
+    return isEqual && isHostSigned && (claimedHash === undefined || claimedHash === bodyHash);
   }
 
   /** Four HMACs a day, region and secret; kept, since they cost more than the signature itself. */

@@ -30,7 +30,10 @@ export function validateInput(
 ): void {
   const check = new ConstraintCheck();
   check.structure(shape, input, "");
-  if (operation === "PutRecord" || operation === "PutRecords") check.partitionKeys(input, hooks);
+  if (operation === "PutRecord") check.partitionKeys([input], input, hooks);
+  if (operation === "PutRecords" && "Records" in input) {
+    check.partitionKeys(input["Records"] as readonly (ApiStructure | null)[], input, hooks);
+  }
   if (check.violations.length > 0) throw awsError("VALIDATION", { violations: check.violations });
 }
 
@@ -52,15 +55,14 @@ class ConstraintCheck {
     }
   }
 
-  partitionKeys(input: ApiStructure, hooks: ValidationHooks): void {
-    const records = input["Records"];
-    const entries = records === undefined ? [input] : (records as readonly (ApiStructure | null)[]);
-    const missing = entries.flatMap((entry, index) =>
-      entry !== null && entry["PartitionKey"] === undefined ? [index] : [],
+  partitionKeys(entries: readonly (ApiStructure | null)[], input: ApiStructure, hooks: ValidationHooks): void {
+    const missing = [...entries.keys()].filter(
+      (index) => entries[index]?.["PartitionKey"] === undefined && entries[index] !== null,
     );
     if (missing.length === 0 || hooks.isPartitionKeyOptional?.(input) === true) return;
     for (const index of missing) {
-      this.#report(null, records === undefined ? "partitionKey" : `records.${index + 1}.member.partitionKey`, NOT_NULL);
+      const prefix = entries[index] === input ? "" : `records.${index + 1}.member.`;
+      this.#report(null, `${prefix}partitionKey`, NOT_NULL);
     }
   }
 
