@@ -20,6 +20,10 @@ const EMPTY = Buffer.alloc(0);
 /** A body of unknown length reserves room in steps: this, twice as much, ... */
 const FIRST_STEP_BYTES = 64 * 1024;
 
+function firstStepBytes({ sizeBytesMax }: BodyLimits): number {
+  return Math.min(FIRST_STEP_BYTES, sizeBytesMax);
+}
+
 /** Reads a body within the limits. Nothing is read before there is room for it, so that the client's data waits outside. */
 export async function readBody(
   exchange: Exchange,
@@ -35,7 +39,7 @@ export async function readBody(
     exchange.body.resume();
     return { kind: "body", body: EMPTY, release: () => undefined };
   }
-  const permit = await budget.take(length ?? FIRST_STEP_BYTES, limits.budgetWaitMs, signal);
+  const permit = await budget.take(length ?? firstStepBytes(limits), limits.budgetWaitMs, signal);
   if (permit === undefined) return { kind: signal.aborted ? "gone" : "no room" };
   return new BodyReading(exchange, limits, budget, clock, signal, length, permit).run();
 }
@@ -128,7 +132,7 @@ class BodyReading {
       this.#filledBytes = chunk.length;
       return true;
     }
-    if (this.#target.length === 0) this.#target = Buffer.allocUnsafe(this.#length ?? FIRST_STEP_BYTES);
+    if (this.#target.length === 0) this.#target = Buffer.allocUnsafe(this.#length ?? firstStepBytes(this.#limits));
     if (this.#filledBytes + chunk.length > this.#target.length) return false;
     this.#target.set(chunk, this.#filledBytes);
     this.#filledBytes += chunk.length;
