@@ -28,7 +28,7 @@ interface StreamFields {
 }
 type ShardFields = StreamFields & { readonly shardId: string };
 type TextField = { readonly text: string };
-type NoFields = Record<never, never>;
+type NoFields = Readonly<Record<string, never>>;
 
 /** `YYYYMMDDTHHMMSSZ`, the way of SigV4. */
 export function isoBasic(epochMs: number): string {

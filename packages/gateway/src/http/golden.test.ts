@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHttpServer, type HttpServer } from "./server.ts";
-import { exchangeRaw, fixedWorld, testHandler } from "./testing.ts";
+import { exchangeRaw, fixedWorld, testHandler } from "./testing/server-fixtures.ts";
 
 /**
  * Requests and answers as they are on the wire. A file holds comments (`#`), the request's head, an empty line, its

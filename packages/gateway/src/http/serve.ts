@@ -96,7 +96,7 @@ async function serveAdmitted(active: ActiveRequest, context: ServeContext): Prom
     const verdict = decide(request, verifier);
     if (verdict.kind !== "preflight") responseHeaders["x-amz-id-2"] = context.ids.nextExtended();
     if (verdict.kind === "call")
-      await call(active, request, verdict, requestId, responseHeaders, reading.release, context);
+      await call(active, request, verdict, requestId, responseHeaders, () => reading.release(), context);
     else if (verdict.kind === "answer") answer(exchange, verdict, responseHeaders);
     else exchange.respond(200, { ...responseHeaders, "Content-Length": "0" }, []);
   } finally {

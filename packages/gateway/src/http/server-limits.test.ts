@@ -5,7 +5,7 @@ import { realWorld } from "@millrace/util";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ApiHandler } from "./api-types.ts";
 import { createHttpServer, type HttpLimits, type HttpServer } from "./server.ts";
-import { exchangeRaw, receiveAll, testHandler, testTls } from "./testing.ts";
+import { exchangeRaw, receiveAll, testHandler, testTls } from "./testing/server-fixtures.ts";
 
 const TARGET = (operation: string): string =>
   [

@@ -12,7 +12,7 @@ import {
 import { realWorld } from "@millrace/util";
 import { afterEach, describe, expect, test } from "vitest";
 import { createHttpServer, type HttpServer, type HttpServerOptions } from "./server.ts";
-import { testHandler, testTls } from "./testing.ts";
+import { testHandler, testTls } from "./testing/server-fixtures.ts";
 
 const SECRET = { accessKeyId: "AKID", secretAccessKey: "secret" };
 const PUT = { StreamName: "s", PartitionKey: "k", Data: "aGk=" };
@@ -121,7 +121,9 @@ describe("one port", () => {
     await expect(read(`${arn}:2`, () => undefined)).rejects.toMatchObject({ name: "ResourceInUseException" });
     expect(numbers.splice(0)).toEqual(["1", "2", "3"]);
     let closed: Promise<void> | undefined;
-    await read(`${arn}:1`, () => (closed = server.close({ graceMs: 10_000 })));
+    await read(`${arn}:1`, () => {
+      closed = server.close({ graceMs: 10_000 });
+    });
     expect(numbers).toEqual(["1", "2", "3"]);
     client.destroy();
     await closed;
@@ -136,8 +138,7 @@ describe("one port", () => {
     const clear2 = http2.connect(`http://127.0.0.1:${port}`);
     const secure2 = http2.connect(`https://localhost:${port}`, { createConnection: () => secure(["h2"]) });
     const bare2 = http2.connect(`https://localhost:${port}`, {
-      createConnection: () =>
-        Object.defineProperty(secure([]), "alpnProtocol", { get: () => "h2", set: () => undefined }),
+      createConnection: () => Object.defineProperty(secure([]), "alpnProtocol", { get: () => "h2", set() {} }),
     });
     const answers = await Promise.all([
       post1({ agent }),

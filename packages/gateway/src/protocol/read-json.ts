@@ -49,6 +49,8 @@ function isWithinBounds(body: Buffer): boolean {
       case CLOSE_BRACE:
         depth -= 1;
         break;
+      default:
+        break;
     }
   }
   return true;

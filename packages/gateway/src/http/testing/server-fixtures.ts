@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { realWorld, type World } from "@millrace/util";
-import { awsError } from "../errors.ts";
-import { encodeInitialResponse, encodeModelEvent, EVENT_STREAM_CONTENT_TYPE } from "../protocol/event-stream.ts";
-import { parsePut } from "../protocol/put-batch.ts";
-import { parseInput } from "../protocol/read-input.ts";
-import { serializeOutput } from "../protocol/write-output.ts";
-import type { ApiRequest, ApiResponse } from "./api-types.ts";
+import { awsError } from "../../errors.ts";
+import { encodeInitialResponse, encodeModelEvent, EVENT_STREAM_CONTENT_TYPE } from "../../protocol/event-stream.ts";
+import { parsePut } from "../../protocol/put-batch.ts";
+import { parseInput } from "../../protocol/read-input.ts";
+import { serializeOutput } from "../../protocol/write-output.ts";
+import type { ApiRequest, ApiResponse } from "../api-types.ts";
 
 export const FIXED_NOW_MS = Date.UTC(2026, 0, 15, 12, 0, 0);
 
@@ -18,8 +18,8 @@ export function fixedWorld(): World {
 }
 
 export const testTls = {
-  cert: readFileSync(new URL("../../testdata/tls/localhost.cert.pem", import.meta.url)),
-  key: readFileSync(new URL("../../testdata/tls/localhost.key.pem", import.meta.url)),
+  cert: readFileSync(new URL("../../../testdata/tls/localhost.cert.pem", import.meta.url)),
+  key: readFileSync(new URL("../../../testdata/tls/localhost.key.pem", import.meta.url)),
 };
 
 /** Puts count bytes, reads return a fixed page, subscriptions tick until they are ended, ListChannels breaks. */
