@@ -46,7 +46,9 @@ execFileSync(
 // The generator knows nothing of `verbatimModuleSyntax`; its Buffer and Long names must resolve under strict.
 for (const file of filesBelow(outDir)) {
   const text = readFileSync(file, "utf8");
-  writeFileSync(file, text.replace(/^import \{ ([^}]*) \} from '(\.[^']*)'/gm, "import type { $1 } from '$2'"));
+  const typed = text.replace(/^import \{ ([^}]*) \} from '(\.[^']*)'/gm, "import type { $1 } from '$2'");
+  // The generator names its source by the path on the machine that it ran on.
+  writeFileSync(file, typed.replaceAll(`${protoDir}/`, "proto/"));
 }
 
 if (check) {

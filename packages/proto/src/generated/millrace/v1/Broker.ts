@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/controller.proto
+// Original file: proto/millrace/v1/controller.proto
 
 import type { BrokerState as _millrace_v1_BrokerState, BrokerState__Output as _millrace_v1_BrokerState__Output } from '../../millrace/v1/BrokerState.ts';
 

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/controller.proto
+// Original file: proto/millrace/v1/controller.proto
 
 import type { ClusterSettings as _millrace_v1_ClusterSettings, ClusterSettings__Output as _millrace_v1_ClusterSettings__Output } from '../../millrace/v1/ClusterSettings.ts';
 

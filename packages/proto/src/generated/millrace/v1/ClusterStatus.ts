@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/controller.proto
+// Original file: proto/millrace/v1/controller.proto
 
 import type { NodeStatus as _millrace_v1_NodeStatus, NodeStatus__Output as _millrace_v1_NodeStatus__Output } from '../../millrace/v1/NodeStatus.ts';
 import type { Long } from '@grpc/proto-loader';

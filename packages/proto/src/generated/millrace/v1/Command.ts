@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/controller.proto
+// Original file: proto/millrace/v1/controller.proto
 
 import type { CreateStream as _millrace_v1_CreateStream, CreateStream__Output as _millrace_v1_CreateStream__Output } from '../../millrace/v1/CreateStream.ts';
 import type { DeleteStream as _millrace_v1_DeleteStream, DeleteStream__Output as _millrace_v1_DeleteStream__Output } from '../../millrace/v1/DeleteStream.ts';

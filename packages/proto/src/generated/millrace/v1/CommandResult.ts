@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/controller.proto
+// Original file: proto/millrace/v1/controller.proto
 
 import type { CommandError as _millrace_v1_CommandError, CommandError__Output as _millrace_v1_CommandError__Output } from '../../millrace/v1/CommandError.ts';
 import type { Long } from '@grpc/proto-loader';

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/frame.proto
+// Original file: proto/millrace/v1/frame.proto
 
 
 export interface Frame {

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/controller.proto
+// Original file: proto/millrace/v1/controller.proto
 
 import type { Stream as _millrace_v1_Stream, Stream__Output as _millrace_v1_Stream__Output } from '../../millrace/v1/Stream.ts';
 import type { Broker as _millrace_v1_Broker, Broker__Output as _millrace_v1_Broker__Output } from '../../millrace/v1/Broker.ts';

@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/peer.proto
+// Original file: proto/millrace/v1/peer.proto
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'

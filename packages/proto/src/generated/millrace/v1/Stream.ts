@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/controller.proto
+// Original file: proto/millrace/v1/controller.proto
 
 import type { StreamKey as _millrace_v1_StreamKey, StreamKey__Output as _millrace_v1_StreamKey__Output } from '../../millrace/v1/StreamKey.ts';
 import type { StreamStatus as _millrace_v1_StreamStatus, StreamStatus__Output as _millrace_v1_StreamStatus__Output } from '../../millrace/v1/StreamStatus.ts';

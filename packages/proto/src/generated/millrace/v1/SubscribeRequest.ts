@@ -1,4 +1,4 @@
-// Original file: /work/main/proto/millrace/v1/shard_log.proto
+// Original file: proto/millrace/v1/shard_log.proto
 
 import type { Long } from '@grpc/proto-loader';
 
