@@ -34,11 +34,21 @@ export class Ledger {
     this.#stream = stream;
   }
 
-  /** Writes until `signal` aborts: one request after another, so that a writer's counters have an order. */
-  async write(client: KinesisClient, writer: string, recordsPerPut: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Writes until `signal` aborts: one request after another, so that a writer's counters have an order. `pauseMs` lies
+   * between two of them, 0 for none.
+   */
+  async write(
+    client: KinesisClient,
+    writer: string,
+    recordsPerPut: number,
+    signal: AbortSignal,
+    pauseMs = 0,
+  ): Promise<void> {
     let counter = 0;
     let lastAckAt = performance.now();
     while (!signal.aborted) {
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       const ids = Array.from({ length: recordsPerPut }, () => `${writer}:${counter++}`);
       for (const id of ids) this.attempted.add(id);
       try {

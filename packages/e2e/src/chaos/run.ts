@@ -1,0 +1,114 @@
+import { LocalCluster } from "../harness/cluster.ts";
+import { Ledger } from "../harness/ledger.ts";
+import { createStream } from "../harness/streams.ts";
+import { FAULTS, type Pick } from "./faults.ts";
+
+export interface ChaosOptions {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly onProgress: (line: string) => void;
+}
+
+export interface FaultReport {
+  readonly fault: string;
+  readonly times: number;
+  /** The longest wait of any writer between two acknowledgements, over each time that the fault was injected. */
+  readonly unavailableMsMedian: number;
+  readonly unavailableMsWorst: number;
+}
+
+export interface ChaosReport {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly acknowledged: number;
+  readonly failedRequests: number;
+  readonly failures: Readonly<Record<string, number>>;
+  readonly faults: readonly FaultReport[];
+  /** Anything lost, repeated or reordered. Empty is what we promise. */
+  readonly violations: readonly string[];
+}
+
+const STREAM = "chaos";
+const SHARD_COUNT = 6;
+const WRITERS = ["a", "b", "c", "d"];
+const RECORDS_PER_PUT = 10;
+const PAUSE_BETWEEN_PUTS_MS = 20;
+const VIOLATIONS_SHOWN_MAX = 50;
+
+/** Injects faults one after another into a real cluster under load, then compares every shard with what was acknowledged. */
+export async function runChaos({ minutes, seed, onProgress }: ChaosOptions): Promise<ChaosReport> {
+  const cluster = await LocalCluster.start("--quotas", "off");
+  try {
+    const client = cluster.client();
+    await createStream(client, STREAM, SHARD_COUNT);
+    const ledger = new Ledger(STREAM);
+    const stop = new AbortController();
+    const writing = WRITERS.map((name) =>
+      ledger.write(cluster.client(), name, RECORDS_PER_PUT, stop.signal, PAUSE_BETWEEN_PUTS_MS),
+    );
+    const pick = seededPick(seed);
+    const gapsMs = new Map<string, number[]>();
+    const deadline = performance.now() + minutes * 60_000;
+    let round: (typeof FAULTS)[number][] = [];
+    try {
+      do {
+        // Each fault once before any comes again, in an order of the seed's.
+        if (round.length === 0) round = [...FAULTS];
+        const fault = pick(round);
+        round = round.filter((other) => other !== fault);
+        ledger.longestGapMs = 0;
+        await fault.run(cluster, pick);
+        await cluster.healthy();
+        await nextAcknowledgements(ledger);
+        const gapMs = Math.round(ledger.longestGapMs);
+        gapsMs.set(fault.name, [...(gapsMs.get(fault.name) ?? []), gapMs]);
+        onProgress(`${fault.name}: ${gapMs} ms without an acknowledgement at worst`);
+      } while (performance.now() < deadline);
+    } finally {
+      stop.abort();
+      await Promise.all(writing);
+    }
+    const violations = await ledger.verify(client);
+    return {
+      seed,
+      minutes,
+      acknowledged: ledger.acknowledged.size,
+      failedRequests: ledger.failedRequests,
+      failures: Object.fromEntries(ledger.failures),
+      faults: [...gapsMs].map(([fault, gaps]) => summary(fault, gaps)),
+      violations: violations.slice(0, VIOLATIONS_SHOWN_MAX),
+    };
+  } finally {
+    await cluster.destroy();
+  }
+}
+
+/** Every writer has had an answer since: the gap that the fault made is in the figures. */
+async function nextAcknowledgements(ledger: Ledger): Promise<void> {
+  const before = ledger.acknowledged.size;
+  const enough = before + 3 * WRITERS.length * RECORDS_PER_PUT;
+  const deadline = performance.now() + 30_000;
+  while (ledger.acknowledged.size < enough) {
+    if (performance.now() > deadline) throw new Error("nothing was acknowledged within 30 s after the fault");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function summary(fault: string, gaps: readonly number[]): FaultReport {
+  const sorted = gaps.toSorted((a, b) => a - b);
+  return {
+    fault,
+    times: sorted.length,
+    unavailableMsMedian: sorted[Math.floor(sorted.length / 2)] ?? 0,
+    unavailableMsWorst: sorted.at(-1) ?? 0,
+  };
+}
+
+/** Park and Miller's generator: enough to make a run's order of faults repeatable. */
+function seededPick(seed: number): Pick {
+  let state = (seed % 2_147_483_646) + 1;
+  return (from) => {
+    state = (state * 48_271) % 2_147_483_647;
+    return from[state % from.length] as (typeof from)[number];
+  };
+}
