@@ -31,6 +31,25 @@ export interface Membership {
   readonly learners: readonly NodeId[];
 }
 
+/** A config entry of the log, for a restart. `payload` as `encodeMembership` made it. */
+export interface ConfigEntry {
+  readonly index: number;
+  readonly payload: Buffer;
+}
+
+/** What `propose` takes. Membership goes through `proposeMembership`. */
+export interface ProposedEntry {
+  readonly type: Exclude<EntryType, "config">;
+  readonly payload: Buffer;
+}
+
+/** The indexes that a proposal got. It may still be replaced by another leader's entries until it is committed. */
+export interface ProposedRange {
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly term: number;
+}
+
 /** A run of entries of one term: from `fromIndex` up to the next run's start. */
 export interface TermRun {
   readonly fromIndex: number;
@@ -117,7 +136,7 @@ export interface HeartbeatMessage extends MessageBase {
 export interface HeartbeatResponse extends MessageBase {
   readonly type: "heartbeatResponse";
   readonly readContext: number;
-  /** The receiver's durable last index: tells a leader that woke up what is missing. */
+  /** The receiver's durable last index: tells a leader that woke up what is missing. Not a proof that it matches. */
   readonly lastIndex: number;
 }
 
@@ -127,7 +146,10 @@ export interface SnapshotMessage extends MessageBase {
   readonly index: number;
   readonly indexTerm: number;
   readonly membership: Membership;
-  /** The state machine's small state at `index`. The core emits it empty; the host fills it in when it sends. */
+  /**
+   * The state machine's small state at `index`. The core emits it empty; the host fills it in when it sends. When the
+   * host has truncated further since, it drops the message and calls `reportSnapshotFailed`: the core emits a new one.
+   */
   readonly state: Buffer;
 }
 
@@ -170,11 +192,16 @@ export interface Ready {
   /** Never decreases. Everything up to here may be applied (once it is in the host's hands). */
   readonly commitIndex: number;
   readonly readStates: readonly ReadState[];
+  /** Reads that this replica can no longer answer because it lost the leadership: ask the new leader. */
+  readonly readsDropped: readonly number[];
 }
 
 export interface CoreConfig {
   readonly id: NodeId;
+  /** As of `log.truncatedIndex`. Without voters for a replica that knows nothing yet: it waits for a leader. */
   readonly membership: Membership;
+  /** The config entries that the log holds after `truncatedIndex`, ascending. None when absent. */
+  readonly configEntries?: readonly ConfigEntry[];
   readonly hardState: HardState;
   readonly log: LogSummary;
   /** Ticks of silence before a follower campaigns; the real one is drawn from [n, 2n) by `randomTicks`. */
@@ -193,4 +220,52 @@ export interface FollowerProgress {
   readonly matchIndex: number;
   readonly state: "probe" | "replicate" | "snapshot";
   readonly recentlyActive: boolean;
+}
+
+/**
+ * One replica of one group. The host calls in any order, then takes `ready()` while `hasReady`, and reports each Ready
+ * with `synced` once its journal write is durable, in order.
+ */
+export interface Core {
+  readonly id: NodeId;
+  readonly role: Role;
+  readonly term: number;
+  readonly leaderId: NodeId | undefined;
+  readonly commitIndex: number;
+  readonly lastIndex: number;
+  readonly truncatedIndex: number;
+  /** In force: the latest in the log, committed or not. */
+  readonly membership: Membership;
+  /** The index of the noop that opened this leader's term is committed: its state is complete. False when not leading. */
+  readonly isTermCommitted: boolean;
+  /** No ticks are needed: the group is idle, and everything known is committed everywhere. Any call below may end it. */
+  readonly isQuiet: boolean;
+  readonly hasReady: boolean;
+
+  tick(): void;
+  /** Stale or foreign messages are answered or dropped, never thrown on. */
+  step(message: WireMessage): void;
+  /** Undefined: not the leader, or a transfer is going on. Bounded by the host. */
+  propose(entries: readonly ProposedEntry[]): ProposedRange | undefined;
+  /** Starts a change to `next` (joint when voters change; the core finishes it). Undefined: not now. */
+  proposeMembership(next: Membership): ProposedRange | undefined;
+  /** Answered in `Ready.readStates` or `readsDropped`. False: not the leader. */
+  readIndex(requestId: number): boolean;
+  /** False: not the leader, or `to` is no voter. Proposals are refused until it happened or timed out. */
+  transferLeadership(to: NodeId): boolean;
+  /** Pre-vote at once: the preferred leader of a new group, or the host knows that the leader is dead. */
+  campaign(): void;
+  /** News from the transport. A follower that loses its leader's connection starts a pre-vote at once. */
+  peerDisconnected(nodeId: NodeId): void;
+  /** An append or snapshot to this peer was dropped by the host: probe again. */
+  reportUnsent(nodeId: NodeId): void;
+  reportSnapshotFailed(nodeId: NodeId): void;
+  ready(): Ready;
+  synced(ready: Ready): void;
+  /** The host has truncated the log up to `index` (at most the applied index). */
+  truncatePrefix(index: number): void;
+  /** As of `index`, which the log holds: stored beside a truncation. */
+  membershipAt(index: number): Membership;
+  /** Leader only; empty otherwise. */
+  followers(): readonly FollowerProgress[];
 }

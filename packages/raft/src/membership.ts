@@ -1,0 +1,115 @@
+import { assert } from "./assert.ts";
+import type { ConfigEntry, Membership, NodeId } from "./types.ts";
+
+/** The payload of a config entry: JSON, for it is rare, small, and read by people who repair clusters. */
+export function encodeMembership({ voters, votersOutgoing, learners }: Membership): Buffer {
+  return Buffer.from(JSON.stringify({ voters, votersOutgoing, learners }));
+}
+
+/** Undefined for anything that is not a valid membership: it came from a network or a disk. */
+export function decodeMembership(payload: Buffer): Membership | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(payload.toString());
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== "object" || parsed === null) return undefined;
+  const { voters, votersOutgoing, learners } = parsed as Record<string, unknown>;
+  if (!isNodeIds(voters) || !isNodeIds(votersOutgoing) || !isNodeIds(learners)) return undefined;
+  const membership = { voters, votersOutgoing, learners };
+  return isValidMembership(membership) ? membership : undefined;
+}
+
+/** At least one voter, no name twice in a list, no learner among the voters. */
+export function isValidMembership({ voters, votersOutgoing, learners }: Membership): boolean {
+  if (voters.length === 0) return false;
+  for (const list of [voters, votersOutgoing, learners]) if (new Set(list).size !== list.length) return false;
+  // A voter that is being demoted is among the outgoing voters and the learners until the joint phase ends.
+  return !learners.some((nodeId) => voters.includes(nodeId));
+}
+
+export function isVoter({ voters, votersOutgoing }: Membership, nodeId: NodeId): boolean {
+  return voters.includes(nodeId) || votersOutgoing.includes(nodeId);
+}
+
+export function isJoint({ votersOutgoing }: Membership): boolean {
+  return votersOutgoing.length > 0;
+}
+
+/** Everybody whom a leader replicates to, itself included, in a fixed order. */
+export function memberIds({ voters, votersOutgoing, learners }: Membership): readonly NodeId[] {
+  return [...new Set([...voters, ...votersOutgoing, ...learners])];
+}
+
+/** The first step from `current` to `next`: the joint configuration, or `next` itself when the voters stay the same. */
+export function firstStep(current: Membership, next: Membership): Membership {
+  assert(!isJoint(current), "one membership change at a time");
+  const isSameVoters =
+    current.voters.length === next.voters.length && current.voters.every((nodeId) => next.voters.includes(nodeId));
+  if (isSameVoters) return { voters: current.voters, votersOutgoing: [], learners: next.learners };
+  return { voters: next.voters, votersOutgoing: current.voters, learners: next.learners };
+}
+
+/** What follows the committed joint configuration. */
+export function lastStep({ voters, learners }: Membership): Membership {
+  return { voters, votersOutgoing: [], learners };
+}
+
+/**
+ * The memberships of a log: the one at its truncation point, then one per config entry. The latest counts, committed
+ * or not (Raft paper, 6), and goes when its entry is replaced.
+ */
+export class MembershipHistory {
+  #base: Membership;
+  readonly #steps: { readonly index: number; readonly membership: Membership }[] = [];
+
+  constructor(base: Membership, entries: readonly ConfigEntry[]) {
+    this.#base = base;
+    for (const { index, payload } of entries) {
+      const membership = decodeMembership(payload);
+      assert(membership !== undefined, `the config entry at ${index} can be read back`);
+      this.append(index, membership);
+    }
+  }
+
+  get current(): Membership {
+    return this.#steps.at(-1)?.membership ?? this.#base;
+  }
+
+  /** The index of the entry that brought `current`; 0 when it is the one at the truncation point. */
+  get currentIndex(): number {
+    return this.#steps.at(-1)?.index ?? 0;
+  }
+
+  /** As of `index`: what a host stores beside a truncation there. */
+  at(index: number): Membership {
+    return this.#steps.findLast((step) => step.index <= index)?.membership ?? this.#base;
+  }
+
+  append(index: number, membership: Membership): void {
+    assert(index > this.currentIndex, "config entries ascend");
+    this.#steps.push({ index, membership });
+  }
+
+  /** False when nothing changed. */
+  truncateSuffix(fromIndex: number): boolean {
+    if (this.currentIndex < fromIndex) return false;
+    while (this.currentIndex >= fromIndex) this.#steps.pop();
+    return true;
+  }
+
+  truncatePrefix(index: number): void {
+    this.#base = this.at(index);
+    while (this.#steps.length > 0 && (this.#steps[0] as { index: number }).index <= index) this.#steps.shift();
+  }
+
+  reset(base: Membership): void {
+    this.#base = base;
+    this.#steps.length = 0;
+  }
+}
+
+function isNodeIds(value: unknown): value is NodeId[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
