@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { seededRandom, TestCluster } from "./testing/test-cluster.ts";
 import type { WireMessage } from "./types.ts";
 
@@ -71,15 +71,13 @@ function live(seed: number): void {
   cluster.heal();
   for (const id of everybody) if (!cluster.node(id).isUp) cluster.restart(id);
   cluster.until(() => cluster.leader?.core.isTermCommitted === true, 500);
-  const leader = cluster.leader as NonNullable<typeof cluster.leader>;
   cluster.until(() => {
-    const current = cluster.leader;
-    return current !== undefined && cluster.propose(current.id, "after") !== undefined;
+    // A proposal may go down with a leader that is on its way out: a client tries again.
+    if (cluster.leader !== undefined) cluster.propose(cluster.leader.id, "after");
+    cluster.settle();
+    return cluster.committed.some((text) => text?.endsWith(":after"));
   }, 500);
-  cluster.settle();
-  cluster.until(() => cluster.committed.some((text) => text?.endsWith(":after")), 500);
   cluster.checkLogs();
-  expect(leader.core.term).toBeGreaterThan(0);
 }
 
 function deliverSome(cluster: TestCluster, random: (exclusiveMax: number) => number): void {

@@ -116,7 +116,7 @@ export class RaftCore implements Core {
     if (this.#leadership !== undefined) return;
     this.#isQuietFollower = false;
     this.#resetElectionTimer();
-    if (isVoter(this.#history.current, this.id)) this.#startPreVote();
+    if (this.#mayCampaign()) this.#startPreVote();
   }
 
   step(message: WireMessage): void {
@@ -153,7 +153,7 @@ export class RaftCore implements Core {
         break;
       case "timeoutNow":
         // The leader itself asks: no pre-vote, and nobody defends it (thesis, 3.10).
-        if (this.#leadership === undefined && isVoter(this.#history.current, this.id)) this.#startVote(true);
+        if (this.#leadership === undefined && this.#mayCampaign()) this.#startVote(true);
         break;
     }
   }
@@ -247,6 +247,10 @@ export class RaftCore implements Core {
   }
 
   // ---- elections
+
+  #mayCampaign(): boolean {
+    return this.#history.mayCampaign(this.id, this.#commitIndex);
+  }
 
   #startPreVote(): void {
     this.#role = "preCandidate";

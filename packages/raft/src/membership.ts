@@ -87,6 +87,17 @@ export class MembershipHistory {
     return this.#steps.findLast((step) => step.index <= index)?.membership ?? this.#base;
   }
 
+  /**
+   * May this node campaign? A voter of the latest membership may; and one that it leaves out may until that membership is
+   * committed, for the log that brings it may be the longest one (thesis, 4.2.2).
+   */
+  mayCampaign(nodeId: NodeId, commitIndex: number): boolean {
+    if (isVoter(this.current, nodeId)) return true;
+    if (this.currentIndex <= commitIndex) return false;
+    if (isVoter(this.at(commitIndex), nodeId)) return true;
+    return this.#steps.some(({ index, membership }) => index > commitIndex && isVoter(membership, nodeId));
+  }
+
   append(index: number, membership: Membership): void {
     assert(index > this.currentIndex, "config entries ascend");
     this.#steps.push({ index, membership });

@@ -42,6 +42,8 @@ export class TestCluster {
   readonly #leaders = new Map<number, NodeId>();
   /** What was committed anywhere, by index: term and payload. */
   readonly committed: string[] = [];
+  /** The term in which each was first known to be committed. */
+  readonly #committedInTerm: number[] = [];
   readonly #cut = new Set<string>();
   readonly electionTicks: number;
 
@@ -256,6 +258,7 @@ export class TestCluster {
         throw new Error(`state-machine safety: ${node.id} has ${text} at ${index}, another had ${known}`);
       }
       this.committed[index] = text;
+      this.#committedInTerm[index] ??= node.core.term;
       if (entry.type === "data") node.applied.push(entry.payload.toString());
       node.appliedIndex = index;
     }
@@ -269,11 +272,12 @@ export class TestCluster {
     }
     if (known === node.id) return;
     this.#leaders.set(node.core.term, node.id);
-    // Leader completeness: a new leader has everything that was committed anywhere.
+    // Leader completeness: a new leader has everything that was committed in earlier terms.
     for (let index = node.truncatedIndex + 1; index < this.committed.length; index++) {
       const entry = node.entries[index - node.truncatedIndex - 1];
       const text = entry && `${entry.term}:${entry.type}:${entry.payload.toString()}`;
-      if (this.committed[index] !== undefined && text !== this.committed[index]) {
+      const isEarlier = (this.#committedInTerm[index] ?? node.core.term) < node.core.term;
+      if (isEarlier && text !== this.committed[index]) {
         throw new Error(`leader completeness: ${node.id} lacks ${this.committed[index]} at ${index}, has ${text}`);
       }
     }
