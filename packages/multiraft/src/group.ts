@@ -1,0 +1,440 @@
+import {
+  type ConfigEntry,
+  type Entry,
+  type EntryType,
+  type FollowerProgress,
+  isVoter,
+  type Membership,
+  type NodeId,
+  type OutgoingMessage,
+  RaftCore,
+  type Ready,
+  type Role,
+  type WireMessage,
+} from "@millrace/raft";
+import type { GroupId, GroupState, GroupWrite, LogStore } from "@millrace/storage";
+import { assert, MIB } from "@millrace/util";
+import { NotLeader } from "./errors.ts";
+import { decodeStoredState, encodeStoredState } from "./stored-state.ts";
+import type { GroupHandle, GroupOptions, Proposal } from "./types.ts";
+
+/** What a group needs of the host that drives it. */
+export interface GroupContext {
+  readonly nodeId: NodeId;
+  readonly store: LogStore;
+  readonly electionTicks: number;
+  readonly randomTicks: (exclusiveMax: number) => number;
+  /** Something is ready; the host takes it at the end of this turn. */
+  schedule(group: Group): void;
+  send(group: Group, message: OutgoingMessage): void;
+  leaderChanged(group: Group): void;
+  /** The node cannot go on. */
+  fail(error: unknown): void;
+}
+
+const APPLY_BYTES_MAX = 4 * MIB;
+const CHECKPOINT_EVERY_BYTES = 32 * MIB;
+const IN_FLIGHT_APPENDS_MAX = 32;
+const ENTRIES_PER_APPEND_MAX = 64;
+const NO_STATE: Buffer = Buffer.alloc(0);
+
+interface PendingRead {
+  readIndex: number | undefined;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** One replica of one group: a core, its part of the journal, and its state machine. */
+export class Group implements GroupHandle {
+  readonly groupId: GroupId;
+  readonly options: GroupOptions;
+  readonly #context: GroupContext;
+  /** Undefined until the log's tail has been looked through. */
+  #core: RaftCore | undefined;
+  #isNew = false;
+  #isClosed = false;
+  #appliedIndex = 0;
+  #isApplying = false;
+  /** Raised by a snapshot: what an earlier read brings is of the old log. */
+  #generation = 0;
+  #ledTerm = 0;
+  #announcedLeader: NodeId | undefined;
+  #configEntries: ConfigEntry[] = [];
+  /** The membership and the machine's state at the truncation point, as stored. */
+  #truncationState: Buffer = NO_STATE;
+  #entriesSinceCheckpoint = 0;
+  #bytesSinceCheckpoint = 0;
+  readonly #reads = new Map<number, PendingRead>();
+  #nextReadId = 1;
+
+  constructor(context: GroupContext, options: GroupOptions) {
+    this.groupId = options.groupId;
+    this.options = options;
+    this.#context = context;
+  }
+
+  get role(): Role {
+    return this.#core?.role ?? "follower";
+  }
+  get term(): number {
+    return this.#core?.term ?? 0;
+  }
+  get leaderId(): NodeId | undefined {
+    return this.#core?.leaderId;
+  }
+  get canPropose(): boolean {
+    return this.#ledTerm !== 0 && this.#context.store.canAppend();
+  }
+  get commitIndex(): number {
+    return this.#core?.commitIndex ?? 0;
+  }
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+  get lastIndex(): number {
+    return this.#core?.lastIndex ?? 0;
+  }
+  get truncatedIndex(): number {
+    return this.#core?.truncatedIndex ?? 0;
+  }
+  get membership(): Membership {
+    return this.#core?.membership ?? this.options.membership;
+  }
+  get isOpen(): boolean {
+    return this.#core !== undefined && !this.#isClosed;
+  }
+  /** True while a brand-new group has no leader: its preferred leader keeps asking. */
+  get wantsFirstElection(): boolean {
+    return this.#isNew && this.options.preferredLeader === this.#context.nodeId && this.leaderId === undefined;
+  }
+  get isQuiet(): boolean {
+    return this.#core?.isQuiet ?? true;
+  }
+  get hasReady(): boolean {
+    return this.#core?.hasReady ?? false;
+  }
+
+  followers(): readonly FollowerProgress[] {
+    return this.#core?.followers() ?? [];
+  }
+
+  /** Makes the core from what the store has. Asynchronous, for config entries after the checkpoint must be found. */
+  async open(stored: GroupState | undefined): Promise<void> {
+    const { store } = this.#context;
+    const { stateMachine } = this.options;
+    let { membership } = this.options;
+    const log = stored?.log ?? { truncatedIndex: 0, truncatedTerm: 0, lastIndex: 0, termRuns: [] };
+    let machine = NO_STATE;
+    if (stored !== undefined && stored.truncationState.length > 0) {
+      this.#truncationState = Buffer.from(stored.truncationState);
+      ({ membership, machine } = decodeStoredState(this.#truncationState));
+    }
+    this.#appliedIndex = log.truncatedIndex;
+    const checkpoint = stored?.checkpoint;
+    if (checkpoint !== undefined && checkpoint.index > log.truncatedIndex && checkpoint.index <= log.lastIndex) {
+      const state = decodeStoredState(Buffer.from(checkpoint.state));
+      machine = state.machine;
+      this.#configEntries = state.configEntries.filter(({ index }) => index > log.truncatedIndex);
+      this.#appliedIndex = checkpoint.index;
+    }
+    for (let from = this.#appliedIndex + 1; from <= log.lastIndex;) {
+      const entries = await store.read(this.groupId, from, log.lastIndex, { bytesMax: APPLY_BYTES_MAX });
+      for (const { index, type, payload } of entries) {
+        if (type === "config") this.#configEntries.push({ index, payload: Buffer.from(payload) });
+      }
+      from += entries.length;
+    }
+    if (this.#isClosed) return;
+    const hardState = stored?.hardState ?? { term: 0, votedFor: undefined, commitIndex: 0 };
+    this.#isNew = hardState.term === 0 && log.lastIndex === 0;
+    stateMachine.restore(machine, this.#appliedIndex);
+    this.#core = new RaftCore({
+      id: this.#context.nodeId,
+      membership,
+      configEntries: this.#configEntries,
+      // What was applied before is committed, whatever the hint says.
+      hardState: { ...hardState, commitIndex: Math.max(hardState.commitIndex, this.#appliedIndex) },
+      log,
+      electionTicks: this.#context.electionTicks,
+      heartbeatTicks: 1,
+      inFlightAppendsMax: IN_FLIGHT_APPENDS_MAX,
+      entriesPerAppendMax: ENTRIES_PER_APPEND_MAX,
+      randomTicks: this.#context.randomTicks,
+    });
+    if (this.wantsFirstElection) this.#core.campaign();
+    this.#apply();
+    this.#context.schedule(this);
+  }
+
+  tick(): void {
+    if (!this.isOpen) return;
+    // While the others may not have opened the group yet, ask again, but never over a vote that is going on.
+    if (this.wantsFirstElection && this.role === "follower") this.#core?.campaign();
+    else this.#core?.tick();
+    this.#context.schedule(this);
+  }
+
+  step(message: WireMessage): void {
+    if (!this.isOpen) return;
+    // A full disk takes no entries; the leader asks again. Everything else goes on.
+    if (message.type === "append" && message.entries.length > 0 && !this.#context.store.canAppend()) return;
+    this.#core?.step(message);
+    this.#context.schedule(this);
+  }
+
+  peerDisconnected(nodeId: NodeId): void {
+    this.#core?.peerDisconnected(nodeId);
+    this.#context.schedule(this);
+  }
+
+  reportUnsent(nodeId: NodeId): void {
+    this.#core?.reportUnsent(nodeId);
+  }
+
+  leadsIn(term: number): boolean {
+    return this.#core?.role === "leader" && this.#core.term === term;
+  }
+
+  propose(payload: Buffer, type: Exclude<EntryType, "config"> = "data"): Proposal | undefined {
+    if (!this.canPropose) return undefined;
+    const range = this.#core?.propose([{ type, payload }]);
+    if (range === undefined) return undefined;
+    this.#context.schedule(this);
+    return { index: range.firstIndex, term: range.term };
+  }
+
+  proposeMembership(next: Membership): Proposal | undefined {
+    const range = this.#core?.proposeMembership(next);
+    if (range === undefined) return undefined;
+    this.#context.schedule(this);
+    return { index: range.firstIndex, term: range.term };
+  }
+
+  transferLeadership(to: NodeId): void {
+    this.#core?.transferLeadership(to);
+    this.#context.schedule(this);
+  }
+
+  readBarrier(signal: AbortSignal): Promise<void> {
+    const requestId = this.#nextReadId++;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted || this.#core?.readIndex(requestId) !== true) {
+        reject(signal.aborted ? (signal.reason as Error) : new NotLeader(this.groupId, this.leaderId));
+        return;
+      }
+      const onAbort = (): void => this.#settleRead(requestId, signal.reason as Error);
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#reads.set(requestId, {
+        readIndex: undefined,
+        resolve: () => {
+          signal.removeEventListener("abort", onAbort);
+          resolve();
+        },
+        reject: (error) => {
+          signal.removeEventListener("abort", onAbort);
+          reject(error);
+        },
+      });
+      this.#context.schedule(this);
+    });
+  }
+
+  #settleRead(requestId: number, error?: Error): void {
+    const read = this.#reads.get(requestId);
+    if (read === undefined) return;
+    this.#reads.delete(requestId);
+    if (error === undefined) read.resolve();
+    else read.reject(error);
+  }
+
+  /** Takes what is ready: its part of the next journal write, if it has one. Messages go out, commits are applied. */
+  takeReady(): { ready: Ready; write: GroupWrite | undefined } {
+    const core = this.#core;
+    assert(core !== undefined, "an open group has a core");
+    const ready = core.ready();
+    const { snapshot, hardState, entries } = ready;
+    let write: GroupWrite | undefined;
+    if (snapshot !== undefined || hardState !== undefined || entries.length > 0) {
+      write = {
+        groupId: this.groupId,
+        ...(snapshot === undefined ? {} : { truncatePrefix: this.#beginSnapshot(ready) }),
+        ...(hardState === undefined ? {} : { hardState }),
+        ...(entries.length === 0 ? {} : { entries }),
+      };
+    }
+    for (const { index, type, payload } of entries) this.#noteEntry(index, type, payload);
+    return { ready, write };
+  }
+
+  #noteEntry(index: number, type: EntryType, payload: Buffer): void {
+    while (this.#configEntries.length > 0 && (this.#configEntries.at(-1)?.index ?? 0) >= index)
+      this.#configEntries.pop();
+    if (type === "config") this.#configEntries.push({ index, payload: Buffer.from(payload) });
+  }
+
+  #beginSnapshot({ snapshot }: Ready): { index: number; term: number; state: Buffer; reset: boolean } {
+    assert(snapshot !== undefined, "called for a snapshot");
+    this.#generation++;
+    this.#configEntries = [];
+    this.#truncationState = Buffer.from(snapshot.state);
+    const { machine } = decodeStoredState(this.#truncationState);
+    this.#appliedIndex = snapshot.index;
+    this.options.stateMachine.restore(machine, snapshot.index);
+    return { index: snapshot.index, term: snapshot.indexTerm, state: this.#truncationState, reset: true };
+  }
+
+  /** After the journal has (or was told to take) what was ready. */
+  afterWrite(ready: Ready): void {
+    for (const message of ready.messages) this.#send(message);
+    for (const { requestId, readIndex } of ready.readStates) {
+      const read = this.#reads.get(requestId);
+      if (read !== undefined) read.readIndex = readIndex;
+    }
+    for (const requestId of ready.readsDropped) {
+      this.#settleRead(requestId, new NotLeader(this.groupId, this.leaderId));
+    }
+    this.noticeLeadership();
+    this.#apply();
+  }
+
+  afterSync(ready: Ready): void {
+    if (this.#isClosed) return;
+    for (const message of ready.messagesAfterSync) this.#send(message);
+    this.#core?.synced(ready);
+    this.#context.schedule(this);
+  }
+
+  #send(message: OutgoingMessage): void {
+    if (message.type !== "snapshot") {
+      this.#context.send(this, message);
+      return;
+    }
+    if (message.index === this.truncatedIndex && this.#truncationState.length > 0) {
+      this.#context.send(this, { ...message, state: this.#truncationState });
+    } else {
+      this.#core?.reportSnapshotFailed(message.to);
+    }
+  }
+
+  /** Tells the state machine and the host when leadership has come or gone. */
+  noticeLeadership(): void {
+    const core = this.#core as RaftCore;
+    if (this.#ledTerm !== 0 && !this.leadsIn(this.#ledTerm)) {
+      this.#ledTerm = 0;
+      this.options.stateMachine.leadershipLost();
+    }
+    if (this.#ledTerm === 0 && core.isTermCommitted && this.#appliedIndex >= core.commitIndex) {
+      this.#ledTerm = core.term;
+      this.options.stateMachine.leadershipGained(core.term);
+    }
+    if (core.leaderId !== this.#announcedLeader) {
+      this.#announcedLeader = core.leaderId;
+      this.#context.leaderChanged(this);
+    }
+  }
+
+  /** Hands committed entries to the state machine: at once from the cache, else when the disk has them. */
+  #apply(): void {
+    const core = this.#core as RaftCore;
+    while (!this.#isApplying && this.#appliedIndex < core.commitIndex) {
+      const from = this.#appliedIndex + 1;
+      const cached = this.#context.store.cachedEntries(this.groupId, from, core.commitIndex, {
+        bytesMax: APPLY_BYTES_MAX,
+      });
+      if (cached === undefined) {
+        this.#applyFromDisk(from, core.commitIndex);
+        return;
+      }
+      this.#applyEntries(cached);
+    }
+    for (const [requestId, { readIndex }] of this.#reads) {
+      if (readIndex !== undefined && readIndex <= this.#appliedIndex) this.#settleRead(requestId);
+    }
+    this.noticeLeadership();
+  }
+
+  #applyFromDisk(from: number, to: number): void {
+    const generation = this.#generation;
+    this.#isApplying = true;
+    this.#context.store.read(this.groupId, from, to, { bytesMax: APPLY_BYTES_MAX }).then(
+      (entries) => {
+        this.#isApplying = false;
+        if (this.#isClosed) return;
+        if (generation === this.#generation) this.#applyEntries(entries);
+        this.#apply();
+      },
+      (error: unknown) => {
+        this.#isApplying = false;
+        if (this.#isClosed) return;
+        if (generation === this.#generation) this.#context.fail(error);
+        else this.#apply();
+      },
+    );
+  }
+
+  #applyEntries(entries: readonly Entry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    assert(entries[0]?.index === this.#appliedIndex + 1, "entries are applied in order");
+    this.options.stateMachine.apply(entries);
+    this.#appliedIndex = last.index;
+    this.#entriesSinceCheckpoint += entries.length;
+    for (const { payload } of entries) this.#bytesSinceCheckpoint += payload.length;
+    const isDue =
+      this.#entriesSinceCheckpoint >= this.options.checkpointEveryEntries ||
+      this.#bytesSinceCheckpoint >= CHECKPOINT_EVERY_BYTES;
+    if (isDue) this.saveCheckpoint();
+  }
+
+  saveCheckpoint(): void {
+    if (this.#entriesSinceCheckpoint === 0 || this.#isClosed) return;
+    this.#entriesSinceCheckpoint = 0;
+    this.#bytesSinceCheckpoint = 0;
+    const index = this.#appliedIndex;
+    this.#context.store.saveCheckpoint(this.groupId, { index, state: this.#stateAt(index) });
+  }
+
+  /** Only for the applied index: that is what the machine's state is of. */
+  #stateAt(index: number, machine = this.options.stateMachine.checkpoint()): Buffer {
+    const core = this.#core as RaftCore;
+    return encodeStoredState({
+      membership: core.membershipAt(index),
+      configEntries: this.#configEntries.filter((entry) => entry.index <= index),
+      machine,
+    });
+  }
+
+  truncatePrefix(index: number, state: Buffer): void {
+    const core = this.#core;
+    if (core === undefined || index <= core.truncatedIndex) return;
+    assert(index <= this.#appliedIndex, "only what was applied is truncated");
+    const term = this.#context.store.summary(this.groupId);
+    const run = term?.termRuns.findLast(({ fromIndex }) => fromIndex <= index);
+    assert(run !== undefined, "the log holds the entry that it is truncated at");
+    const stored = encodeStoredState({ membership: core.membershipAt(index), configEntries: [], machine: state });
+    core.truncatePrefix(index);
+    this.#configEntries = this.#configEntries.filter((entry) => entry.index > index);
+    this.#truncationState = stored;
+    const part = { groupId: this.groupId, truncatePrefix: { index, term: run.term, state: stored, reset: false } };
+    this.#context.store.submit([part], () => undefined);
+  }
+
+  isCaughtUp(nodeId: NodeId): boolean {
+    return (
+      isVoter(this.membership, nodeId) &&
+      this.followers().some(
+        (peer) => peer.nodeId === nodeId && peer.recentlyActive && peer.matchIndex === this.lastIndex,
+      )
+    );
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#ledTerm !== 0) this.options.stateMachine.leadershipLost();
+    this.#ledTerm = 0;
+    for (const requestId of [...this.#reads.keys()]) {
+      this.#settleRead(requestId, new NotLeader(this.groupId, undefined));
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import {
+  type ChannelOptions,
+  type ClientDuplexStream,
+  credentials,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  status,
+} from "@grpc/grpc-js";
+import { retry } from "@lifeomic/attempt";
+import { Peer, type PeerHandlers, type RawFrame } from "@millrace/proto";
+import type { NodeId } from "@millrace/raft";
+import { type Clock, errorMessage, type Logger, MIB, type Random } from "@millrace/util";
+import { SEND_BUFFER_BYTES_MAX } from "./peer-sender.ts";
+import type { PeerHandler, PeerTransport } from "./types.ts";
+import { WIRE_VERSION } from "./wire.ts";
+
+export interface GrpcTransportOptions {
+  readonly nodeId: NodeId;
+  /** Nodes of another cluster are refused. */
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** For every channel and server that carries data between nodes. */
+export const PEER_CHANNEL_OPTIONS: ChannelOptions = {
+  "grpc.max_send_message_length": 64 * MIB,
+  "grpc.max_receive_message_length": 64 * MIB,
+  "grpc.enable_http_proxy": 0,
+  "grpc.enable_retries": 0,
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc-node.flow_control_window": 8 * MIB,
+};
+
+const RECONNECT_DELAY_MS_MIN = 20;
+const RECONNECT_DELAY_MS_MAX = 1_000;
+const HELLO_TIMEOUT_MS = 2_000;
+
+interface Hello {
+  readonly nodeId: NodeId;
+  readonly clusterId: string;
+}
+
+function encodeHello({ nodeId, clusterId }: Hello): Buffer {
+  return Buffer.from(JSON.stringify({ wireVersion: WIRE_VERSION, nodeId, clusterId }));
+}
+
+/** @throws Error with a text for the other side */
+function decodeHello(payload: Buffer, clusterId: string): Hello {
+  const hello = JSON.parse(payload.toString()) as Partial<Hello & { wireVersion: number }>;
+  if (hello.wireVersion !== WIRE_VERSION) {
+    throw new Error(`wire version ${hello.wireVersion} is not spoken here, ${WIRE_VERSION} is`);
+  }
+  if (typeof hello.nodeId !== "string" || hello.nodeId === "") throw new Error("a hello without a node id");
+  if (hello.clusterId !== clusterId) throw new Error(`cluster ${hello.clusterId} is not ours, ${clusterId} is`);
+  return { nodeId: hello.nodeId, clusterId };
+}
+
+/** One outgoing stream to each peer; what peers send comes on theirs, by the service's handlers. */
+export class GrpcPeerTransport implements PeerTransport {
+  readonly #options: GrpcTransportOptions;
+  readonly #outgoing = new Map<NodeId, OutgoingPeer>();
+  readonly #incoming = new Map<NodeId, ServerDuplexStream<RawFrame, RawFrame>>();
+  #handler: PeerHandler | undefined;
+  #isClosed = false;
+
+  constructor(options: GrpcTransportOptions) {
+    this.#options = options;
+  }
+
+  /** To be added to a gRPC server. */
+  readonly handlers: Pick<PeerHandlers, "exchange"> = {
+    exchange: (call: unknown) => this.#accept(call as ServerDuplexStream<RawFrame, RawFrame>),
+  };
+
+  start(handler: PeerHandler): void {
+    this.#handler = handler;
+  }
+
+  setPeers(addresses: ReadonlyMap<NodeId, string>): void {
+    for (const [nodeId, peer] of this.#outgoing) {
+      if (addresses.get(nodeId) === peer.address) continue;
+      this.#outgoing.delete(nodeId);
+      peer.close();
+    }
+    if (this.#isClosed) return;
+    for (const [nodeId, address] of addresses) {
+      if (this.#outgoing.has(nodeId)) continue;
+      const peer = new OutgoingPeer(nodeId, address, this.#options, () => this.#handler);
+      this.#outgoing.set(nodeId, peer);
+      peer.start();
+    }
+  }
+
+  send(to: NodeId, payload: Buffer): boolean {
+    return this.#outgoing.get(to)?.send(payload) ?? false;
+  }
+
+  bufferedBytes(to: NodeId): number {
+    return this.#outgoing.get(to)?.bufferedBytes ?? 0;
+  }
+
+  onDrain(to: NodeId, listener: () => void): void {
+    const peer = this.#outgoing.get(to);
+    if (peer === undefined) queueMicrotask(listener);
+    else peer.onDrain(listener);
+  }
+
+  #accept(call: ServerDuplexStream<RawFrame, RawFrame>): void {
+    let from: NodeId | undefined;
+    const refuse = (error: unknown): void => {
+      call.emit("error", { code: status.FAILED_PRECONDITION, details: errorMessage(error) });
+    };
+    const ended = (): void => {
+      if (from === undefined || this.#incoming.get(from) !== call) return;
+      this.#incoming.delete(from);
+      this.#handler?.disconnected(from);
+    };
+    call.on("data", ({ payload }: RawFrame) => {
+      try {
+        if (from === undefined) {
+          from = decodeHello(payload, this.#options.clusterId).nodeId;
+          const old = this.#incoming.get(from);
+          this.#incoming.set(from, call);
+          old?.end();
+          const { nodeId, clusterId } = this.#options;
+          call.write({ payload: encodeHello({ nodeId, clusterId }) });
+          return;
+        }
+        if (this.#incoming.get(from) !== call) return;
+        const wait = this.#handler?.message(from, payload);
+        if (wait === undefined) return;
+        call.pause();
+        wait.then(() => call.resume(), refuse);
+      } catch (error) {
+        this.#options.logger.warn({ peer: from, error: errorMessage(error) }, "a peer's stream is refused");
+        ended();
+        refuse(error);
+      }
+    });
+    call.on("error", ended);
+    call.on("cancelled", ended);
+    call.on("end", () => {
+      ended();
+      call.end();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const peer of this.#outgoing.values()) peer.close();
+    this.#outgoing.clear();
+    for (const call of this.#incoming.values()) call.end();
+    this.#incoming.clear();
+  }
+}
+
+/** Keeps a stream to one peer, for as long as it is wanted. */
+class OutgoingPeer {
+  readonly address: string;
+  readonly #nodeId: NodeId;
+  readonly #options: GrpcTransportOptions;
+  readonly #handler: () => PeerHandler | undefined;
+  #call: ClientDuplexStream<RawFrame, RawFrame> | undefined;
+  #isConnected = false;
+  #isClosed = false;
+  #failures = 0;
+  #drainListeners: (() => void)[] = [];
+  bufferedBytes = 0;
+
+  constructor(nodeId: NodeId, address: string, options: GrpcTransportOptions, handler: () => PeerHandler | undefined) {
+    this.#nodeId = nodeId;
+    this.address = address;
+    this.#options = options;
+    this.#handler = handler;
+  }
+
+  start(): void {
+    const { clock, random, logger } = this.#options;
+    retry(() => this.#session(), {
+      maxAttempts: 0,
+      delay: 0,
+      handleError: async (error, context) => {
+        if (this.#isClosed) {
+          context.abort();
+          return;
+        }
+        if (this.#failures === 3) {
+          logger.warn({ peer: this.#nodeId, address: this.address, error: errorMessage(error) }, "peer not reachable");
+        }
+        const ceilingMs = Math.min(RECONNECT_DELAY_MS_MAX, RECONNECT_DELAY_MS_MIN * 2 ** Math.min(this.#failures, 10));
+        await clock.sleep(random.between(RECONNECT_DELAY_MS_MIN, ceilingMs));
+        if (this.#isClosed) context.abort();
+      },
+    }).catch((error: unknown) => {
+      if (!this.#isClosed) logger.error({ peer: this.#nodeId, error: errorMessage(error) }, "peer connection gave up");
+    });
+  }
+
+  /** One connection's life; ends by rejection, always. */
+  #session(): Promise<never> {
+    const { nodeId, clusterId, clock } = this.#options;
+    const client = new Peer(this.address, credentials.createInsecure(), PEER_CHANNEL_OPTIONS);
+    const call = client.exchange() as unknown as ClientDuplexStream<RawFrame, RawFrame>;
+    this.#call = call;
+    this.#failures++;
+    return new Promise<never>((_, reject) => {
+      let isOver = false;
+      const over = (error: Error): void => {
+        if (isOver) return;
+        isOver = true;
+        helloTimer.cancel();
+        const wasConnected = this.#isConnected;
+        this.#isConnected = false;
+        this.#call = undefined;
+        this.bufferedBytes = 0;
+        this.#drained();
+        // Cancelling within an event of the same call makes grpc-js throw; a turn later is soon enough.
+        queueMicrotask(() => {
+          call.cancel();
+          client.close();
+        });
+        if (wasConnected) this.#handler()?.disconnected(this.#nodeId);
+        reject(error);
+      };
+      const helloTimer = clock.setTimer(HELLO_TIMEOUT_MS, () => over(new Error("no hello in time")));
+      call.on("data", ({ payload }: RawFrame) => {
+        if (this.#isConnected) return;
+        try {
+          const hello = decodeHello(payload, clusterId);
+          if (hello.nodeId !== this.#nodeId) throw new Error(`${this.address} is ${hello.nodeId}, not ${this.#nodeId}`);
+        } catch (error) {
+          over(error as Error);
+          return;
+        }
+        helloTimer.cancel();
+        this.#isConnected = true;
+        this.#failures = 0;
+        this.#handler()?.connected(this.#nodeId);
+      });
+      call.on("error", over);
+      call.on("end", () => over(new Error("the peer ended the stream")));
+      call.write({ payload: encodeHello({ nodeId, clusterId }) });
+    });
+  }
+
+  send(payload: Buffer): boolean {
+    const call = this.#call;
+    if (!this.#isConnected || call === undefined) return false;
+    const size = payload.length;
+    this.bufferedBytes += size;
+    const written: sendUnaryData<unknown> = () => {
+      if (this.#call !== call) return;
+      this.bufferedBytes -= size;
+      if (this.bufferedBytes < SEND_BUFFER_BYTES_MAX / 2) this.#drained();
+    };
+    call.write({ payload }, written);
+    return true;
+  }
+
+  onDrain(listener: () => void): void {
+    if (this.bufferedBytes < SEND_BUFFER_BYTES_MAX / 2) queueMicrotask(listener);
+    else this.#drainListeners.push(listener);
+  }
+
+  #drained(): void {
+    if (this.#drainListeners.length === 0) return;
+    const listeners = this.#drainListeners;
+    this.#drainListeners = [];
+    for (const listener of listeners) listener();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    const call = this.#call;
+    if (call !== undefined) queueMicrotask(() => call.cancel());
+  }
+}

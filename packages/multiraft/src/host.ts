@@ -1,0 +1,406 @@
+import type { NodeId, OutgoingMessage, Ready } from "@millrace/raft";
+import { DiskFull, type GroupId, type GroupState, type GroupWrite, type LogStore } from "@millrace/storage";
+import { assert, type Clock, errorMessage, type Logger, MIB, type Random, type Timer } from "@millrace/util";
+import { Group, type GroupContext } from "./group.ts";
+import { PeerSender } from "./peer-sender.ts";
+import type { GroupHandle, GroupOptions, PeerTransport, RaftHost } from "./types.ts";
+import { decodePeerFrame } from "./wire.ts";
+
+export interface RaftHostOptions {
+  readonly nodeId: NodeId;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly store: LogStore;
+  readonly transport: PeerTransport;
+  /** Called once when this node can no longer acknowledge anything: report it and stop the process. */
+  readonly onFatal: (error: Error) => void;
+  readonly tickMs?: number;
+  /** Ticks without a sign of the leader before a vote. Silent deaths only: a closed connection is news at once. */
+  readonly electionTicks?: number;
+}
+
+export interface RaftHostStats {
+  readonly groups: number;
+  readonly activeGroups: number;
+  readonly leaders: number;
+  /** Elections won here since the start. */
+  readonly electionsWon: number;
+}
+
+const TICK_MS = 100;
+const ELECTION_TICKS = 10;
+/** The disk has this much to do: peers wait before they send more. */
+const QUEUED_BYTES_MAX = 64 * MIB;
+const BACKPRESSURE_POLL_MS = 5;
+/** A preferred leader takes over after it was caught up for this long, a few groups at a time. */
+const HAND_BACK_AFTER_MS = 5_000;
+const HAND_BACK_EVERY_MS = 1_000;
+const HAND_BACK_GROUPS_MAX = 32;
+const FIRST_DISK_READS_MAX = 4;
+
+interface Taken {
+  readonly group: Group;
+  readonly ready: Ready;
+}
+
+interface Held extends Taken {
+  writesLeft: number;
+}
+
+export function createRaftHost(options: RaftHostOptions): RaftHost & { stats(): RaftHostStats } {
+  return new Host(options);
+}
+
+class Host implements RaftHost {
+  readonly nodeId: NodeId;
+  readonly #options: RaftHostOptions;
+  readonly #store: LogStore;
+  readonly #stored = new Map<GroupId, GroupState>();
+  readonly #groups = new Map<GroupId, Group>();
+  /** Those that need ticks. */
+  readonly #active = new Set<Group>();
+  readonly #scheduled = new Set<Group>();
+  readonly #senders = new Map<NodeId, PeerSender>();
+  readonly #connected = new Set<NodeId>();
+  /** Monotonic ms of the last frame of each connected peer. */
+  readonly #heardAtMs = new Map<NodeId, number>();
+  /** Connected by TCP, but silent. */
+  readonly #silent = new Set<NodeId>();
+  readonly #leaderListeners: ((groupId: GroupId, leaderId: NodeId | undefined) => void)[] = [];
+  readonly #context: GroupContext;
+  readonly #opening: Group[] = [];
+  #openingNow = 0;
+  #isFlushQueued = false;
+  #isEnded = false;
+  #tickTimer: Timer | undefined;
+  #lastTickMs: number;
+  #lastHandBackMs: number;
+  readonly #caughtUpSinceMs = new Map<Group, number>();
+  #electionsWon = 0;
+  #writesInFlight = 0;
+  readonly #held: Held[] = [];
+
+  constructor(options: RaftHostOptions) {
+    this.nodeId = options.nodeId;
+    this.#options = options;
+    this.#store = options.store;
+    for (const state of options.store.groups()) this.#stored.set(state.groupId, state);
+    const random = options.random.fork("raft");
+    this.#context = {
+      nodeId: options.nodeId,
+      store: options.store,
+      electionTicks: options.electionTicks ?? ELECTION_TICKS,
+      randomTicks: (exclusiveMax) => random.between(0, exclusiveMax - 1),
+      schedule: (group) => this.#schedule(group),
+      send: (group, message) => this.#send(group, message),
+      leaderChanged: (group) => this.#leaderChanged(group),
+      fail: (error) => this.#fail(error),
+    };
+    this.#lastTickMs = options.clock.monotonicMs();
+    this.#lastHandBackMs = this.#lastTickMs;
+    options.store.onFailure((error) => this.#fail(error));
+    options.transport.start({
+      message: (from, payload) => this.#receive(from, payload),
+      connected: (peer) => this.#peerConnected(peer),
+      disconnected: (peer) => this.#peerDisconnected(peer),
+    });
+    this.#scheduleTick();
+  }
+
+  // ---- groups
+
+  openGroup(options: GroupOptions): GroupHandle {
+    assert(!this.#groups.has(options.groupId), "a group is opened once");
+    const group = new Group(this.#context, options);
+    this.#groups.set(options.groupId, group);
+    this.#opening.push(group);
+    this.#openNext();
+    return group;
+  }
+
+  /** A few at a time: each may read a log's tail. */
+  #openNext(): void {
+    while (this.#openingNow < FIRST_DISK_READS_MAX) {
+      const group = this.#opening.shift();
+      if (group === undefined) return;
+      const stored = this.#stored.get(group.groupId);
+      this.#stored.delete(group.groupId);
+      this.#openingNow++;
+      group
+        .open(stored)
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => {
+          this.#openingNow--;
+          this.#openNext();
+        });
+    }
+  }
+
+  group(groupId: GroupId): GroupHandle | undefined {
+    return this.#groups.get(groupId);
+  }
+
+  async deleteGroup(groupId: GroupId): Promise<void> {
+    const group = this.#groups.get(groupId);
+    if (group !== undefined) {
+      group.close();
+      this.#groups.delete(groupId);
+      this.#active.delete(group);
+      this.#scheduled.delete(group);
+      this.#caughtUpSinceMs.delete(group);
+    }
+    this.#stored.delete(groupId);
+    await this.#store.write([{ groupId, deleteGroup: true }]);
+  }
+
+  // ---- peers
+
+  setPeers(addresses: ReadonlyMap<NodeId, string>): void {
+    const others = new Map([...addresses].filter(([nodeId]) => nodeId !== this.nodeId));
+    this.#options.transport.setPeers(others);
+  }
+
+  isConnected(nodeId: NodeId): boolean {
+    return nodeId === this.nodeId || (this.#connected.has(nodeId) && !this.#silent.has(nodeId));
+  }
+
+  onLeaderChange(listener: (groupId: GroupId, leaderId: NodeId | undefined) => void): void {
+    this.#leaderListeners.push(listener);
+  }
+
+  #leaderChanged(group: Group): void {
+    if (group.leaderId === this.nodeId) this.#electionsWon++;
+    for (const listener of this.#leaderListeners) listener(group.groupId, group.leaderId);
+  }
+
+  #peerConnected(peer: NodeId): void {
+    this.#connected.add(peer);
+    this.#silent.delete(peer);
+    this.#heardAtMs.set(peer, this.#options.clock.monotonicMs());
+  }
+
+  #peerDisconnected(peer: NodeId): void {
+    this.#connected.delete(peer);
+    this.#silent.delete(peer);
+    this.#heardAtMs.delete(peer);
+    this.#senders.get(peer)?.reset();
+    this.#tellGroups(peer);
+  }
+
+  #tellGroups(peer: NodeId): void {
+    for (const group of this.#groups.values()) {
+      if (group.leaderId === peer || group.role === "leader") group.peerDisconnected(peer);
+    }
+  }
+
+  #receive(from: NodeId, payload: Buffer): Promise<void> | undefined {
+    if (this.#isEnded) return undefined;
+    this.#heardAtMs.set(from, this.#options.clock.monotonicMs());
+    this.#silent.delete(from);
+    for (const { groupId, message } of decodePeerFrame(payload, from, this.nodeId)) {
+      this.#groups.get(groupId)?.step(message);
+    }
+    return this.#store.stats().queuedBytes > QUEUED_BYTES_MAX ? this.#untilDiskCatchesUp() : undefined;
+  }
+
+  async #untilDiskCatchesUp(): Promise<void> {
+    while (!this.#isEnded && this.#store.stats().queuedBytes > QUEUED_BYTES_MAX / 2) {
+      await this.#options.clock.sleep(BACKPRESSURE_POLL_MS);
+    }
+  }
+
+  // ---- the turn: everything that became ready goes to the journal as one write
+
+  #schedule(group: Group): void {
+    this.#scheduled.add(group);
+    if (this.#isFlushQueued) return;
+    this.#isFlushQueued = true;
+    queueMicrotask(() => {
+      this.#isFlushQueued = false;
+      try {
+        this.#flush();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #flush(): void {
+    while (this.#scheduled.size > 0 && !this.#isEnded) {
+      const taken: Taken[] = [];
+      const writes: GroupWrite[] = [];
+      for (const group of this.#scheduled) {
+        if (!group.isOpen) continue;
+        if (group.hasReady) {
+          const { ready, write } = group.takeReady();
+          taken.push({ group, ready });
+          if (write !== undefined) writes.push(write);
+        } else {
+          group.noticeLeadership();
+        }
+        if (group.isQuiet) this.#active.delete(group);
+        else this.#active.add(group);
+      }
+      this.#scheduled.clear();
+      if (writes.length > 0) this.#write(writes, taken);
+      for (const { group, ready } of taken) group.afterWrite(ready);
+      if (writes.length === 0) this.#speakInOrder(taken);
+    }
+    for (const sender of this.#senders.values()) sender.flush();
+  }
+
+  #write(writes: readonly GroupWrite[], taken: readonly Taken[]): void {
+    this.#writesInFlight++;
+    this.#store.submit(writes, () => {
+      this.#writesInFlight--;
+      for (const { group, ready } of taken) group.afterSync(ready);
+      this.#releaseHeld();
+    });
+  }
+
+  /** A Ready without a write speaks when every write before it is durable. */
+  #speakInOrder(taken: readonly Taken[]): void {
+    for (const { group, ready } of taken) {
+      if (ready.messagesAfterSync.length === 0) continue;
+      if (this.#writesInFlight === 0) group.afterSync(ready);
+      else this.#held.push({ group, ready, writesLeft: this.#writesInFlight });
+    }
+  }
+
+  #releaseHeld(): void {
+    if (this.#held.length === 0) return;
+    for (const held of this.#held) held.writesLeft--;
+    while (this.#held[0]?.writesLeft === 0) {
+      const { group, ready } = this.#held.shift() as Held;
+      group.afterSync(ready);
+    }
+  }
+
+  #send(group: Group, message: OutgoingMessage): void {
+    const peer = message.to;
+    if (!this.#connected.has(peer)) return;
+    let sender = this.#senders.get(peer);
+    if (sender === undefined) {
+      const onError = (error: unknown): void => {
+        this.#options.logger.warn({ peer, error: errorMessage(error) }, "entries for a peer cannot be read");
+      };
+      sender = new PeerSender(peer, this.#options.transport, this.#store, onError);
+      this.#senders.set(peer, sender);
+    }
+    sender.add(group, message);
+  }
+
+  // ---- time
+
+  #scheduleTick(): void {
+    this.#tickTimer = this.#options.clock.setTimer(this.#options.tickMs ?? TICK_MS, () => {
+      if (this.#isEnded) return;
+      this.#tick();
+      this.#scheduleTick();
+    });
+  }
+
+  #tick(): void {
+    const tickMs = this.#options.tickMs ?? TICK_MS;
+    const nowMs = this.#options.clock.monotonicMs();
+    // This process itself stood still: the silence was ours.
+    const wasPaused = nowMs - this.#lastTickMs > 5 * tickMs;
+    this.#lastTickMs = nowMs;
+    for (const peer of this.#connected) {
+      this.#sendHeartbeat(peer);
+      if (wasPaused) this.#heardAtMs.set(peer, nowMs);
+      const silentMs = nowMs - (this.#heardAtMs.get(peer) ?? nowMs);
+      if (silentMs > this.#context.electionTicks * tickMs && !this.#silent.has(peer)) {
+        this.#silent.add(peer);
+        this.#tellGroups(peer);
+      }
+    }
+    for (const group of this.#active) group.tick();
+    if (nowMs - this.#lastHandBackMs >= HAND_BACK_EVERY_MS) {
+      this.#lastHandBackMs = nowMs;
+      this.#handBack(nowMs);
+    }
+  }
+
+  #sendHeartbeat(peer: NodeId): void {
+    let sender = this.#senders.get(peer);
+    if (sender === undefined) {
+      sender = new PeerSender(peer, this.#options.transport, this.#store, () => undefined);
+      this.#senders.set(peer, sender);
+    }
+    sender.heartbeat();
+  }
+
+  /** Gives leaderships back to where the placement wants them, once those replicas have been caught up for a while. */
+  #handBack(nowMs: number): void {
+    let count = 0;
+    for (const group of this.#groups.values()) {
+      const { preferredLeader } = group.options;
+      const isCandidate =
+        preferredLeader !== undefined &&
+        preferredLeader !== this.nodeId &&
+        group.role === "leader" &&
+        this.isConnected(preferredLeader) &&
+        group.isCaughtUp(preferredLeader);
+      if (!isCandidate) {
+        // Under load it lags by what is on its way; being connected and near is enough to keep waiting.
+        if (preferredLeader === undefined || !this.isConnected(preferredLeader)) this.#caughtUpSinceMs.delete(group);
+        continue;
+      }
+      const sinceMs = this.#caughtUpSinceMs.get(group) ?? nowMs;
+      this.#caughtUpSinceMs.set(group, sinceMs);
+      if (nowMs - sinceMs < HAND_BACK_AFTER_MS || count >= HAND_BACK_GROUPS_MAX) continue;
+      count++;
+      this.#caughtUpSinceMs.delete(group);
+      group.transferLeadership(preferredLeader);
+    }
+  }
+
+  async transferAllLeadership(timeoutMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    const led = (): Group[] => [...this.#groups.values()].filter((group) => group.role === "leader");
+    for (let groups = led(); groups.length > 0 && clock.monotonicMs() < deadlineMs && !this.#isEnded; groups = led()) {
+      for (const group of groups) {
+        const heirs = group.followers().filter(({ nodeId }) => this.isConnected(nodeId));
+        const heir = heirs.toSorted((a, b) => b.matchIndex - a.matchIndex)[0];
+        if (heir !== undefined) group.transferLeadership(heir.nodeId);
+      }
+      await clock.sleep(20);
+    }
+  }
+
+  stats(): RaftHostStats {
+    let leaders = 0;
+    for (const group of this.#groups.values()) if (group.role === "leader") leaders++;
+    return {
+      groups: this.#groups.size,
+      activeGroups: this.#active.size,
+      leaders,
+      electionsWon: this.#electionsWon,
+    };
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isEnded) return;
+    this.#end();
+    const cause = error instanceof Error ? error : new Error(errorMessage(error));
+    if (error instanceof DiskFull) this.#options.logger.error("the disk filled up between two checks");
+    this.#options.onFatal(cause);
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#tickTimer?.cancel();
+    for (const group of this.#groups.values()) group.close();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isEnded) {
+      for (const group of this.#groups.values()) if (group.isOpen) group.saveCheckpoint();
+      this.#end();
+    }
+    await this.#options.transport.close();
+  }
+}
