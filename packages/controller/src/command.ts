@@ -1,0 +1,25 @@
+import { type Command, type Command__Output, Controller } from "@millrace/proto";
+
+type Kind<K extends keyof Command__Output> = NonNullable<Command__Output[K]>;
+export type CreateStream__Output = Kind<"createStream">;
+export type DeleteStream__Output = Kind<"deleteStream">;
+export type RegisterBroker__Output = Kind<"registerBroker">;
+export type ActivateStream__Output = Kind<"activateStream">;
+export type RemoveStream__Output = Kind<"removeStream">;
+export type InitializeCluster__Output = Kind<"initializeCluster">;
+export type SetBrokerState__Output = Kind<"setBrokerState">;
+
+const TIME_SIZE_BYTES = 8;
+const { requestSerialize, requestDeserialize } = Controller.service.Execute;
+
+/** An entry of the controller's log: f64 time that the leader stamped, epoch ms · the command in protobuf. */
+export function encodeCommandEntry(nowMs: number, command: Command): Buffer {
+  const time = Buffer.allocUnsafe(TIME_SIZE_BYTES);
+  time.writeDoubleLE(nowMs);
+  return Buffer.concat([time, requestSerialize(command)]);
+}
+
+export function decodeCommandEntry(payload: Buffer): { nowMs: number; command: Command__Output } {
+  const command = requestDeserialize(payload.subarray(TIME_SIZE_BYTES)) as Command__Output;
+  return { nowMs: payload.readDoubleLE(), command };
+}

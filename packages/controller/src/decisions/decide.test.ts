@@ -1,0 +1,154 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Command__Output } from "@millrace/proto";
+import { ClusterState } from "../state/cluster-state.ts";
+import { decide } from "./decide.ts";
+
+let nextId = 0;
+const command = (kind: NonNullable<Command__Output["kind"]>, input: object): Command__Output => ({
+  commandId: `c${nextId++}`,
+  kind,
+  [kind]: input,
+});
+const key = (name: string) => ({ accountId: "000000000000", region: "us-east-1", name });
+const create = (name: string, shardCount: number) =>
+  command("createStream", { key: key(name), shardCount, mode: "PROVISIONED", tags: {}, maxRecordSizeKib: 0 });
+const register = (brokerId: string, az: string, diskId = `disk of ${brokerId}`) =>
+  command("registerBroker", { brokerId, az, address: `${brokerId}:1`, diskId, processId: 1 });
+
+function cluster(brokersPerZone = 1, quotas = "aws"): ClusterState {
+  const state = new ClusterState();
+  const settings = { quotas };
+  decide(state, command("initializeCluster", { clusterId: "x", tokenKey: Buffer.alloc(32), settings }), 0);
+  for (const az of ["az-a", "az-b", "az-c"]) {
+    for (let i = 0; i < brokersPerZone; i++) decide(state, register(`broker-${az}-${i}`, az), 0);
+  }
+  return state;
+}
+
+const azOf = (state: ClusterState, nodeId: string): string | undefined => state.brokers.get(nodeId)?.az;
+
+test("shards tile the key space, each has a copy in three zones, and leaders and replicas are spread evenly", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 6 }),
+      (n, counts) => {
+        const state = cluster(n, "off");
+        for (const [i, count] of counts.entries()) decide(state, create(`s${i}`, count), 1_000);
+        const leaders = new Map([...state.brokers.keys()].map((nodeId) => [nodeId, 0]));
+        const replicas = new Map(leaders);
+        const groupIds = new Set<number>();
+        for (const { shards } of state.streams.values()) {
+          let next = 0n;
+          for (const shard of shards) {
+            expect(BigInt(shard.startingHashKey)).toBe(next);
+            next = BigInt(shard.endingHashKey) + 1n;
+            expect(new Set(shard.replicas.map((nodeId) => azOf(state, nodeId))).size).toBe(3);
+            expect(groupIds.has(shard.groupId)).toBe(false);
+            groupIds.add(shard.groupId);
+            const [leader] = shard.replicas as [string];
+            leaders.set(leader, (leaders.get(leader) ?? 0) + 1);
+            for (const nodeId of shard.replicas) replicas.set(nodeId, (replicas.get(nodeId) ?? 0) + 1);
+          }
+          expect(next).toBe(2n ** 128n);
+        }
+        for (const counted of [leaders, replicas]) {
+          expect(Math.max(...counted.values()) - Math.min(...counted.values())).toBeLessThanOrEqual(1);
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test("the same command twice is one decision, with the first one's answer", () => {
+  const state = cluster();
+  const once = create("s", 2);
+  const first = decide(state, once, 1_000);
+  const second = decide(state, once, 9_000);
+  expect(second.result).toEqual(first.result);
+  expect(second.changes).toBeUndefined();
+  expect(decide(state, create("s", 2), 9_000).result.error?.code).toBe("STREAM_EXISTS");
+});
+
+test("any sequence of commands leads to the same bytes, with a restart from a snapshot anywhere between", () => {
+  const step = fc.oneof(
+    fc.tuple(fc.constant("create"), fc.integer({ min: 0, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    fc.tuple(fc.constant("delete"), fc.integer({ min: 0, max: 3 }), fc.constant(0)),
+    fc.tuple(fc.constant("activate"), fc.integer({ min: 1, max: 5 }), fc.constant(0)),
+    fc.tuple(fc.constant("remove"), fc.integer({ min: 1, max: 5 }), fc.constant(0)),
+    fc.tuple(fc.constant("register"), fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 })),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), fc.nat(), (steps, cut) => {
+      const commands = steps.map(([kind, a, b]) => {
+        if (kind === "create") return create(`s${a}`, b);
+        if (kind === "delete") return command("deleteStream", { key: key(`s${a}`), enforceConsumerDeletion: false });
+        if (kind === "activate") return command("activateStream", { streamId: a });
+        if (kind === "remove") return command("removeStream", { streamId: a });
+        return register(`broker-az-a-${a}`, "az-a", `disk ${b}`);
+      });
+      const [one, two] = [cluster(), cluster()];
+      for (const each of [one, two]) each.version = 0;
+      let other = two;
+      const streamIds = new Set<number>();
+      for (const [i, each] of commands.entries()) {
+        if (i === cut % (commands.length + 1)) other = ClusterState.decode(other.encode());
+        const result = decide(one, each, i);
+        expect(decide(other, each, i).result).toEqual(result.result);
+        for (const id of one.streams.keys()) streamIds.add(id);
+      }
+      const without = (state: ClusterState) =>
+        state
+          .encode()
+          .toString()
+          .replace(/"results":.*/, "");
+      expect(without(other)).toBe(without(one));
+      expect(streamIds.size).toBe(one.takeStreamId() - 1);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a broker with a new disk is a new node, and the old disk never comes back", () => {
+  const state = cluster();
+  const again = decide(state, register("broker-az-a-0", "az-a"), 1);
+  expect(again.result.incarnation).toBe(1);
+  expect(decide(state, register("broker-az-a-0", "az-a", "new disk"), 1).result.incarnation).toBe(2);
+  expect(state.brokers.get("broker-az-a-0/1")?.state).toBe("DOWN");
+  expect(decide(state, register("broker-az-a-0", "az-a"), 1).result.error?.code).toBe("DISK_SUPERSEDED");
+});
+
+test("a stream needs three zones, and one broker down does not stop it", () => {
+  const state = cluster();
+  const down = (az: string) =>
+    decide(state, command("setBrokerState", { nodeId: `broker-${az}-0/1`, state: "DOWN" }), 1);
+  down("az-a");
+  expect(decide(state, create("s", 3), 1).result.error).toBeNull();
+  const leaders = [...state.streams.values()].flatMap(({ shards }) => shards.map(({ replicas }) => replicas[0]));
+  expect(leaders).not.toContain("broker-az-a-0/1");
+  down("az-b");
+  expect(decide(state, create("t", 1), 1).result.error?.code).toBe("NOT_ENOUGH_ZONES");
+});
+
+test("an account has 500 provisioned shards in a region, unless quotas are off", () => {
+  const limited = cluster();
+  expect(decide(limited, create("s", 499), 1).result.error).toBeNull();
+  const refused = decide(limited, create("t", 2), 1).result.error;
+  expect(refused).toMatchObject({
+    code: "SHARD_LIMIT_EXCEEDED",
+    details: { current: "499", limit: "500", additional: "2" },
+  });
+  expect(decide(cluster(1, "off"), create("s", 600), 1).result.error).toBeNull();
+});
+
+test("a deleted stream's name is free once it is removed, and its id is never used again", () => {
+  const state = cluster();
+  decide(state, create("s", 1), 1);
+  decide(state, command("deleteStream", { key: key("s"), enforceConsumerDeletion: false }), 2);
+  expect(decide(state, create("s", 1), 3).result.error?.code).toBe("STREAM_EXISTS");
+  decide(state, command("removeStream", { streamId: 1 }), 4);
+  expect(decide(state, create("s", 1), 5).result.error).toBeNull();
+  expect([...state.streams.keys()]).toEqual([2]);
+});

@@ -1,0 +1,50 @@
+import type { Command__Output, CommandResult__Output } from "@millrace/proto";
+import { assert } from "@millrace/util";
+import type { Changes, ClusterState } from "../state/cluster-state.ts";
+import { initializeCluster, registerBroker, setBrokerState } from "./brokers.ts";
+import { createStream } from "./create-stream.ts";
+import { type Decision, Refusal } from "./decision.ts";
+import { deleteStream } from "./delete-stream.ts";
+import { activateStream, removeStream } from "./stream-lifecycle.ts";
+
+type KindName = NonNullable<Command__Output["kind"]>;
+type Decisions = { readonly [K in KindName]: Decision<NonNullable<Command__Output[K]>> };
+
+/** The one place that knows every command. */
+const DECISIONS: Decisions = {
+  createStream,
+  deleteStream,
+  registerBroker,
+  activateStream,
+  removeStream,
+  initializeCluster,
+  setBrokerState,
+};
+
+export interface Decided {
+  readonly result: CommandResult__Output;
+  readonly changes: Changes | undefined;
+}
+
+/** Applies one command to the state: deterministic, all or nothing. A repetition gets the first answer. */
+export function decide(state: ClusterState, command: Command__Output, nowMs: number): Decided {
+  const known = state.resultOf(command.commandId);
+  if (known !== undefined) return { result: known, changes: undefined };
+  const { kind } = command;
+  let incarnation = 0;
+  let error: CommandResult__Output["error"] = null;
+  try {
+    const input = kind === undefined ? undefined : command[kind];
+    if (kind === undefined || input === undefined || input === null) throw new Refusal("BAD_COMMAND", "unknown kind");
+    const decision = DECISIONS[kind] as Decision<typeof input>;
+    incarnation = decision({ state, nowMs }, input)?.incarnation ?? 0;
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    error = { code: refusal.code, message: refusal.message, details: { ...refusal.details } };
+  }
+  const changes = state.takeChanges();
+  assert(error === null || changes === undefined, "a refused decision changes nothing");
+  const result = { version: state.version, error, incarnation };
+  state.remember(command.commandId, result);
+  return { result, changes };
+}

@@ -1,0 +1,9 @@
+import type { DeleteStream__Output } from "../command.ts";
+import { type Decision, Refusal } from "./decision.ts";
+
+/** The stream goes DELETING at once, whatever it was doing; it is removed when the brokers have dropped its shards. */
+export const deleteStream: Decision<DeleteStream__Output> = ({ state }, { key }) => {
+  const stream = key === null ? undefined : state.streamByKey(key);
+  if (stream === undefined) throw new Refusal("STREAM_NOT_FOUND", "no such stream");
+  if (stream.status !== "DELETING") state.putStream({ ...stream, status: "DELETING" });
+};

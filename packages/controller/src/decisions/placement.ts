@@ -1,0 +1,93 @@
+import type { BrokerRecord, ClusterState } from "../state/cluster-state.ts";
+import { Refusal } from "./decision.ts";
+
+interface Load {
+  replicas: number;
+  leaders: number;
+}
+
+/**
+ * Chooses replicas for one shard after another: one broker in each of three zones, the emptiest first; the first of the list
+ * is the preferred leader, so leaders even out too. A zone whose brokers are all down is used only while two others are up.
+ */
+export class Placement {
+  readonly #zones: { readonly az: string; readonly brokers: BrokerRecord[]; readonly isUp: boolean }[];
+  readonly #loads = new Map<string, Load>();
+  readonly #replicationFactor: number;
+
+  /** @throws Refusal NOT_ENOUGH_ZONES */
+  constructor(state: ClusterState) {
+    this.#replicationFactor = state.replicationFactor;
+    const byZone = new Map<string, BrokerRecord[]>();
+    for (const broker of newestIncarnations(state)) {
+      this.#loads.set(broker.nodeId, { replicas: 0, leaders: 0 });
+      if (broker.state !== "DRAINING") byZone.set(broker.az, [...(byZone.get(broker.az) ?? []), broker]);
+    }
+    this.#zones = [...byZone].map(([az, all]) => {
+      const up = all.filter((broker) => broker.state === "UP");
+      return { az, brokers: up.length > 0 ? up : all, isUp: up.length > 0 };
+    });
+    const zonesUp = this.#zones.filter((zone) => zone.isUp).length;
+    if (this.#zones.length < this.#replicationFactor || zonesUp < Math.floor(this.#replicationFactor / 2) + 1) {
+      throw new Refusal(
+        "NOT_ENOUGH_ZONES",
+        `${zonesUp} of ${this.#zones.length} zones have a broker that is up; ${this.#replicationFactor} zones are needed`,
+      );
+    }
+    for (const stream of state.streams.values()) for (const { replicas } of stream.shards) this.#count(replicas);
+  }
+
+  #count(replicas: readonly string[]): void {
+    for (const [position, nodeId] of replicas.entries()) {
+      const load = this.#loads.get(nodeId);
+      if (load === undefined) continue;
+      load.replicas++;
+      if (position === 0) load.leaders++;
+    }
+  }
+
+  /** Node ids, the preferred leader first. */
+  next(): string[] {
+    const best = this.#zones.map((zone) => ({ isUp: zone.isUp, broker: this.#least(zone.brokers) }));
+    // More zones than copies: the emptiest ones.
+    const chosen = best
+      .toSorted((a, b) => Number(b.isUp) - Number(a.isUp) || this.#compare(a.broker, b.broker))
+      .slice(0, this.#replicationFactor);
+    const leader = chosen
+      .filter(({ isUp }) => isUp)
+      .toSorted(
+        (a, b) => this.#load(a.broker).leaders - this.#load(b.broker).leaders || compareIds(a.broker, b.broker),
+      )[0];
+    const ids = chosen.map(({ broker }) => broker.nodeId).toSorted();
+    const leaderId = leader?.broker.nodeId ?? (ids[0] as string);
+    const replicas = [leaderId, ...ids.filter((nodeId) => nodeId !== leaderId)];
+    this.#count(replicas);
+    return replicas;
+  }
+
+  #load(broker: BrokerRecord): Load {
+    return this.#loads.get(broker.nodeId) ?? { replicas: 0, leaders: 0 };
+  }
+
+  #least(brokers: readonly BrokerRecord[]): BrokerRecord {
+    return brokers.toSorted((a, b) => this.#compare(a, b))[0] as BrokerRecord;
+  }
+
+  #compare(a: BrokerRecord, b: BrokerRecord): number {
+    return this.#load(a).replicas - this.#load(b).replicas || compareIds(a, b);
+  }
+}
+
+/** An older incarnation of a broker is a disk that is gone. */
+export function newestIncarnations(state: ClusterState): BrokerRecord[] {
+  const newest = new Map<string, BrokerRecord>();
+  for (const broker of state.brokers.values()) {
+    const known = newest.get(broker.brokerId);
+    if (known === undefined || known.incarnation < broker.incarnation) newest.set(broker.brokerId, broker);
+  }
+  return [...newest.values()];
+}
+
+function compareIds(a: BrokerRecord, b: BrokerRecord): number {
+  return a.nodeId < b.nodeId ? -1 : a.nodeId > b.nodeId ? 1 : 0;
+}

@@ -1,0 +1,14 @@
+import type { ActivateStream__Output, RemoveStream__Output } from "../command.ts";
+import type { Decision } from "./decision.ts";
+
+/** Every shard has a leader. Late or repeated: nothing happens. */
+export const activateStream: Decision<ActivateStream__Output> = ({ state }, { streamId }) => {
+  const stream = state.streams.get(streamId);
+  if (stream?.status === "CREATING" || stream?.status === "UPDATING") state.putStream({ ...stream, status: "ACTIVE" });
+};
+
+/** Its shards are gone from the brokers. */
+export const removeStream: Decision<RemoveStream__Output> = ({ state }, { streamId }) => {
+  const stream = state.streams.get(streamId);
+  if (stream?.status === "DELETING") state.removeStream(stream);
+};

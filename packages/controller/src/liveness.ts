@@ -1,0 +1,99 @@
+import type { BrokerHeartbeat__Output } from "./protocol.ts";
+import type { ClusterState } from "./state/cluster-state.ts";
+
+/** Silence after which a broker counts as down. */
+export const BROKER_DOWN_AFTER_MS = 2_000;
+
+interface Heard {
+  readonly atMs: number;
+  readonly heartbeat: BrokerHeartbeat__Output;
+}
+
+interface Leader {
+  readonly nodeId: string;
+  readonly term: number;
+  readonly laggingNodes: readonly string[];
+}
+
+/** What brokers say of themselves twice a second. Not replicated: a new leader hears it all within a second. */
+export class Liveness {
+  readonly #heard = new Map<string, Heard>();
+  #sinceMs = 0;
+
+  /** This controller leads from now on: brokers get time to find it. */
+  begin(nowMs: number): void {
+    this.#heard.clear();
+    this.#sinceMs = nowMs;
+  }
+
+  heartbeat(heartbeat: BrokerHeartbeat__Output, nowMs: number): void {
+    this.#heard.set(heartbeat.nodeId, { atMs: nowMs, heartbeat });
+  }
+
+  forget(nodeId: string): void {
+    this.#heard.delete(nodeId);
+  }
+
+  isAlive(nodeId: string, nowMs: number): boolean {
+    const lastMs = this.#heard.get(nodeId)?.atMs ?? this.#sinceMs;
+    return nowMs - lastMs < BROKER_DOWN_AFTER_MS;
+  }
+
+  wasHeard(nodeId: string): boolean {
+    return this.#heard.has(nodeId);
+  }
+
+  silentMs(nodeId: string, nowMs: number): number {
+    return nowMs - (this.#heard.get(nodeId)?.atMs ?? this.#sinceMs);
+  }
+
+  hasDropped(nodeId: string, groupId: number): boolean {
+    return this.#heard.get(nodeId)?.heartbeat.deletedGroups.includes(groupId) ?? false;
+  }
+
+  problemsOf(nodeId: string): readonly string[] {
+    return this.#heard.get(nodeId)?.heartbeat.problems ?? [];
+  }
+
+  ledBy(nodeId: string): number {
+    return this.#heard.get(nodeId)?.heartbeat.ledGroups.length ?? 0;
+  }
+
+  /** Who leads what, by the newest term that anybody alive claims. */
+  leaders(nowMs: number): Map<number, Leader> {
+    const leaders = new Map<number, Leader>();
+    for (const [nodeId, { heartbeat }] of this.#heard) {
+      if (!this.isAlive(nodeId, nowMs)) continue;
+      for (const { groupId, term, laggingNodes } of heartbeat.ledGroups) {
+        const known = leaders.get(groupId);
+        if (known === undefined || known.term < term) leaders.set(groupId, { nodeId, term, laggingNodes });
+      }
+    }
+    return leaders;
+  }
+
+  /** Shards that lack a copy that keeps up, and shards without a leader. */
+  shardHealth(state: ClusterState, nowMs: number): { underReplicated: number; leaderless: number } {
+    const leaders = this.leaders(nowMs);
+    let underReplicated = 0;
+    let leaderless = 0;
+    for (const { status, shards } of state.streams.values()) {
+      if (status === "DELETING") continue;
+      for (const { groupId, replicas } of shards) {
+        const leader = leaders.get(groupId);
+        if (leader === undefined) leaderless++;
+        const isFull =
+          leader !== undefined &&
+          replicas.length >= state.replicationFactor &&
+          replicas.every(
+            (nodeId) =>
+              this.isAlive(nodeId, nowMs) &&
+              state.brokers.get(nodeId)?.state !== "DOWN" &&
+              !leader.laggingNodes.includes(nodeId),
+          );
+        if (!isFull) underReplicated++;
+      }
+    }
+    return { underReplicated, leaderless };
+  }
+}
