@@ -54,6 +54,8 @@ const ATTEMPT_TIMEOUT_MIN_MS = 1_000;
 const ATTEMPT_TIMEOUT_MAX_MS = 8_000;
 /** A group that is newer than our metadata is waited for so long; one that is gone is not waited for. */
 const NEW_GROUP_WAIT_MS = 1_000;
+/** After so long without a leader a read takes what any replica knows to be committed: a shard may have lost its quorum. */
+const NO_LEADER_PATIENCE_MS = 1_500;
 
 export function createShardRouter(options: ShardRouterOptions): ClosableShardRouter {
   return new GrpcShardRouter(options);
@@ -198,8 +200,7 @@ class GrpcShardRouter implements ClosableShardRouter {
           call.perhapsWritten = call.isAppend;
           return this.#again(call, status === ShardLogStatus.unknown ? "noLeader" : "internal");
         case ShardLogStatus.corrupt:
-          if (call.anyReplicaBody !== undefined) call.body = call.anyReplicaBody;
-          call.isAnyReplica = true;
+          askAnyReplica(call);
           if (this.#leaders.get(groupId) === nodeId) this.#leaders.delete(groupId);
           return this.#again(call, "corrupt");
         case ShardLogStatus.badRequest:
@@ -228,6 +229,10 @@ class GrpcShardRouter implements ClosableShardRouter {
 
   #again<T>(call: ShardCall<T>, reason: ShardCall<T>["reason"], delayMs?: number): TryAgain {
     call.reason = reason;
+    const isLeaderless = reason === "noLeader" || reason === "disconnected" || reason === "timedOut";
+    if (isLeaderless && this.#options.clock.monotonicMs() - call.startedAtMs > NO_LEADER_PATIENCE_MS) {
+      askAnyReplica(call);
+    }
     if (delayMs !== undefined) return new TryAgain(delayMs);
     return new TryAgain(backoffMs(this.#options.random, call.backoffs++, BACKOFF_MIN_MS, BACKOFF_MAX_MS));
   }
@@ -256,6 +261,12 @@ class GrpcShardRouter implements ClosableShardRouter {
       if (metadata.shardByGroup(groupId) === undefined) this.#leaders.delete(groupId);
     }
   }
+}
+
+function askAnyReplica(call: ShardCall<unknown>): void {
+  if (call.anyReplicaBody === undefined) return;
+  call.body = call.anyReplicaBody;
+  call.isAnyReplica = true;
 }
 
 function attemptTimeoutMs(call: ShardCall<unknown>): number {

@@ -17,7 +17,8 @@ export interface ShardCall<T> extends ChoiceState {
   isAnyReplica: boolean;
   /** @throws RangeError */
   readonly decode: (body: Buffer) => T;
-  /** Monotonic. */
+  /** Monotonic, both. */
+  readonly startedAtMs: number;
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
   /** An attempt was on its way and nobody said what became of it. Never becomes false again. */
@@ -50,6 +51,7 @@ export function newShardCall<T>(
     anyReplicaBody: undefined,
     isAnyReplica: options.anyReplica ?? false,
     decode,
+    startedAtMs: nowMs,
     deadlineMs: nowMs + options.timeoutMs,
     signal: options.signal,
     perhapsWritten: false,
