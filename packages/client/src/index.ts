@@ -1,3 +1,4 @@
+export { BatchBuilder } from "./batch-builder.ts";
 export { connectControllers, type ControllerConnectionOptions, LEADER_TRAILER } from "./controller-connection.ts";
 export * from "./errors.ts";
 export { ClusterMetadata, type MetadataChange, streamKeyText } from "./metadata.ts";

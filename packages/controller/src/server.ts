@@ -73,7 +73,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   registerMetrics(options.registry, node, host);
   const server = new Server(PEER_CHANNEL_OPTIONS);
   server.addService(Controller.service, handlersOf(node));
-  server.addService(Peer.service, transport.handlers as never);
+  server.addService(Peer.service, transport.handlers);
   const port = await bind(server, listen);
   return {
     address: `${listen.slice(0, listen.lastIndexOf(":"))}:${port}`,

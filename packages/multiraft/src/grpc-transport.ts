@@ -7,7 +7,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { retry } from "@lifeomic/attempt";
-import { Peer, type PeerHandlers, type RawFrame } from "@millrace/proto";
+import { Peer, type RawFrame } from "@millrace/proto";
 import type { NodeId } from "@millrace/raft";
 import { type Clock, errorMessage, type Logger, MIB, type Random } from "@millrace/util";
 import { SEND_BUFFER_BYTES_MAX } from "./peer-sender.ts";
@@ -71,7 +71,7 @@ export class GrpcPeerTransport implements PeerTransport {
   }
 
   /** To be added to a gRPC server. */
-  readonly handlers: Pick<PeerHandlers, "exchange"> = {
+  readonly handlers: { exchange(call: unknown): void } = {
     exchange: (call: unknown) => this.#accept(call as ServerDuplexStream<RawFrame, RawFrame>),
   };
 

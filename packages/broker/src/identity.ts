@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { type MetadataUpdate, type MetadataUpdate__Output, Controller } from "@millrace/proto";
+import type { Disk, Random } from "@millrace/util";
+
+/** Who this broker is, as its disk remembers it. */
+export interface Identity {
+  readonly brokerId: string;
+  /** Made with the folder: another one means another disk. */
+  readonly diskId: string;
+  /** 0 until the controller has given one (ADR 0004). */
+  readonly incarnation: number;
+  readonly clusterId: string;
+}
+
+const IDENTITY_FILE = "identity.json";
+const METADATA_FILE = "metadata.pb";
+const DISK_ID_SIZE_BYTES = 16;
+
+/** @throws Error when the folder is another broker's */
+export async function loadIdentity(disk: Disk, random: Random, directory: string, brokerId: string): Promise<Identity> {
+  const bytes = await readFile(disk, join(directory, IDENTITY_FILE));
+  if (bytes === undefined) {
+    const diskId = random.bytes(DISK_ID_SIZE_BYTES).toString("hex");
+    const identity = { brokerId, diskId, incarnation: 0, clusterId: "" };
+    await saveIdentity(disk, directory, identity);
+    return identity;
+  }
+  const identity = JSON.parse(bytes.toString()) as Identity;
+  if (identity.brokerId !== brokerId) {
+    throw new Error(`${directory} belongs to broker ${identity.brokerId}, and this one is ${brokerId}`);
+  }
+  return identity;
+}
+
+export function saveIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
+  return replaceFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
+}
+
+const { responseSerialize, responseDeserialize } = Controller.service.Watch;
+
+/** The metadata as last heard, so that the shards serve while no controller does. Undefined when there is none. */
+export async function loadMetadata(disk: Disk, directory: string): Promise<MetadataUpdate__Output | undefined> {
+  const bytes = await readFile(disk, join(directory, METADATA_FILE));
+  return bytes === undefined ? undefined : (responseDeserialize(bytes) as MetadataUpdate__Output);
+}
+
+export function saveMetadata(disk: Disk, directory: string, update: MetadataUpdate): Promise<void> {
+  return replaceFile(disk, directory, METADATA_FILE, responseSerialize(update));
+}
+
+async function readFile(disk: Disk, path: string): Promise<Buffer | undefined> {
+  try {
+    const file = await disk.open(path, { create: false });
+    try {
+      const bytes = Buffer.alloc(await file.sizeBytes());
+      await file.read(bytes, 0);
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** The old file or the new one, whole, whatever happens between. */
+async function replaceFile(disk: Disk, directory: string, name: string, bytes: Buffer): Promise<void> {
+  const path = join(directory, name);
+  const file = await disk.open(`${path}.new`, { create: true });
+  try {
+    await file.truncate(0);
+    await file.write([bytes], 0);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await disk.rename(`${path}.new`, path);
+  await disk.syncDirectory(directory);
+}

@@ -1,0 +1,205 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startController, type RunningController } from "@millrace/controller";
+import {
+  BatchBuilder,
+  ClusterMetadata,
+  type ClosableShardRouter,
+  connectControllers,
+  type ControllerConnection,
+  createShardRouter,
+  MetadataWatcher,
+  ShardThrottled,
+} from "@millrace/client";
+import { readBatchHeader, recordsOf } from "@millrace/proto";
+import { realWorld, silentLogger } from "@millrace/util";
+import { Registry } from "prom-client";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RunningBroker, startBroker } from "./server.ts";
+
+const world = realWorld();
+const { clock, random } = world;
+const base = { world, logger: silentLogger, onFatal: (error: Error) => fatal.push(error) };
+const fatal: Error[] = [];
+let directory: string;
+let controllerPorts: number[];
+const brokerPorts: number[] = [];
+const controllers: RunningController[] = [];
+const brokers = new Map<number, RunningBroker>();
+let connection: ControllerConnection;
+let metadata: ClusterMetadata;
+let watcher: MetadataWatcher;
+let router: ClosableShardRouter;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-broker-"));
+  controllerPorts = [await freePort(), await freePort(), await freePort()];
+  const peers = new Map(controllerPorts.map((port, i) => [`controller-${i}`, `127.0.0.1:${port}`]));
+  for (const [id, listen] of peers) {
+    const dataDir = join(directory, id);
+    const own = { registry: new Registry(), listen, az: "az-a", controllerId: id, dataDir };
+    controllers.push(await startController({ ...base, ...own, peers, initialSettings: { quotas: "aws" } }));
+  }
+  for (const i of [0, 1, 2]) {
+    brokerPorts.push(await freePort());
+    await start(i);
+  }
+  connection = connectControllers({ addresses: [...peers.values()], clock, random, logger: silentLogger });
+  metadata = new ClusterMetadata({ clock });
+  watcher = new MetadataWatcher({ controllers: connection, metadata });
+  router = createShardRouter({ metadata, clock, random, logger: silentLogger });
+  await until(() => metadata.brokers.filter((broker) => broker.state === "UP").length === 3);
+}, 30_000);
+
+afterAll(async () => {
+  router.close();
+  watcher.close();
+  connection.close();
+  for (const broker of brokers.values()) await broker.close({ graceMs: 0 });
+  for (const controller of controllers) await controller.close({ graceMs: 0 });
+  rmSync(directory, { recursive: true });
+  expect(fatal).toEqual([]);
+}, 30_000);
+
+async function start(i: number): Promise<void> {
+  const az = `az-${"abc"[i]}`;
+  const broker = await startBroker({
+    ...base,
+    registry: new Registry(),
+    listen: `127.0.0.1:${brokerPorts[i]}`,
+    az,
+    brokerId: `broker-${i}`,
+    dataDir: join(directory, `broker-${i}`),
+    controllers: controllerPorts.map((port) => `127.0.0.1:${port}`),
+  });
+  brokers.set(i, broker);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function createStream(name: string, shardCount: number): Promise<number[]> {
+  const key = { accountId: "000000000000", region: "us-east-1", name };
+  const commandId = random.bytes(8).toString("hex");
+  const { error } = await connection.execute({ commandId, createStream: { key, shardCount } }, { timeoutMs: 5_000 });
+  expect(error).toBeNull();
+  const stream = () => metadata.stream(key.accountId, key.region, name);
+  await until(() => stream()?.stream.status === "ACTIVE");
+  return stream()?.shards.map(({ groupId }) => groupId) ?? [];
+}
+
+function batchOf(texts: readonly string[], batchId = random.bytes(16)): Buffer {
+  const builder = new BatchBuilder();
+  for (const text of texts) {
+    const data = Buffer.from(text);
+    builder.addRecord(data, 0, Math.min(data.length, 10), data, 0, data.length);
+  }
+  return builder.seal({ flags: 0, batchId });
+}
+
+async function readAll(groupId: number): Promise<string[]> {
+  const texts: string[] = [];
+  for (let fromOffset = 1; ;) {
+    const request = { groupId, fromOffset, bytesMax: 1_000_000, quotas: false, anyReplica: false };
+    const { batches, endOffset } = await router.read(request, { timeoutMs: 5_000 });
+    for (let at = 0; at < batches.length;) {
+      const header = readBatchHeader(batches, at);
+      for (const record of recordsOf(batches, at, header)) texts[record.offset - 1] = record.data.toString();
+      at += header.sizeBytes;
+      fromOffset = header.baseOffset + header.recordCount;
+    }
+    if (fromOffset >= endOffset) return texts;
+  }
+}
+
+test("what is acknowledged is read back in order, and a batch that is sent again is stored once", async () => {
+  const [groupId] = (await createStream("first", 1)) as [number];
+  const batchId = random.bytes(16);
+  const options = { timeoutMs: 5_000, quotas: false };
+  const first = await router.append(groupId, batchOf(["a", "b"], batchId), options);
+  const again = await router.append(groupId, batchOf(["a", "b"], batchId), options);
+  expect(again).toEqual(first);
+  expect(first).toMatchObject({ baseOffset: 1, recordCount: 2 });
+  await Promise.all(Array.from({ length: 200 }, (_, i) => router.append(groupId, batchOf([`n${i}`]), options)));
+  const texts = await readAll(groupId);
+  expect(texts).toHaveLength(202);
+  expect(new Set(texts).size).toBe(202);
+}, 30_000);
+
+test("a look-up finds the tail and a time", async () => {
+  const [groupId] = (await createStream("looked-up", 1)) as [number];
+  const options = { timeoutMs: 5_000, quotas: false };
+  await router.append(groupId, batchOf(["a", "b", "c"]), options);
+  await new Promise((resolve) => setTimeout(resolve, 5)); // arrival times that differ
+  const second = await router.append(groupId, batchOf(["d"]), options);
+  const locate = (target: "tail" | "time", timeMs: number) =>
+    router.locate({ groupId, target, timeMs }, { timeoutMs: 5_000 });
+  expect((await locate("tail", 0)).offset).toBe(5);
+  expect((await locate("time", 0)).offset).toBe(1);
+  expect((await locate("time", second.arrivalTimeMs)).offset).toBe(4);
+  expect((await locate("time", second.arrivalTimeMs + 1_000)).offset).toBe(5);
+}, 30_000);
+
+test("a shard's quota admits its megabyte a second, and says what would pass", async () => {
+  const [groupId] = (await createStream("limited", 1)) as [number];
+  const options = { timeoutMs: 5_000, quotas: true };
+  const large = "x".repeat(600_000);
+  await router.append(groupId, batchOf([large]), options);
+  const refused = await router.append(groupId, batchOf([large]), options).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(ShardThrottled);
+  const { bytesAvailable, recordsAvailable } = refused as ShardThrottled;
+  expect(bytesAvailable).toBeLessThan(600_000);
+  expect(recordsAvailable).toBeGreaterThan(0);
+}, 30_000);
+
+test("a broker that stops and comes back costs nothing that was acknowledged, under writes", async () => {
+  const groupIds = await createStream("failover", 3);
+  const acknowledged = new Map<string, { groupId: number; offset: number }>();
+  let isStopped = false;
+  const writers = groupIds.map(async (groupId) => {
+    for (let n = 0; !isStopped; n++) {
+      const text = `${groupId}:${n}`;
+      const { baseOffset } = await router.append(groupId, batchOf([text]), { timeoutMs: 10_000, quotas: false });
+      acknowledged.set(text, { groupId, offset: baseOffset });
+    }
+  });
+  for (const i of [0, 1, 2]) {
+    const before = acknowledged.size;
+    await until(() => acknowledged.size > before + 100);
+    await brokers.get(i)?.close({ graceMs: 0 });
+    const during = acknowledged.size;
+    await until(() => acknowledged.size > during + 100);
+    await start(i);
+    await until(() => brokers.get(i)?.ready().ready === true);
+  }
+  isStopped = true;
+  await Promise.all(writers);
+  for (const groupId of groupIds) {
+    const texts = await readAll(groupId);
+    expect(new Set(texts).size).toBe(texts.length);
+    for (const [text, { groupId: of, offset }] of acknowledged)
+      if (of === groupId) expect(texts[offset - 1]).toBe(text);
+  }
+}, 60_000);
+
+test("a deleted stream is gone from every broker", async () => {
+  const [groupId] = (await createStream("short-lived", 1)) as [number];
+  const key = { accountId: "000000000000", region: "us-east-1", name: "short-lived" };
+  await connection.execute({ commandId: "delete", deleteStream: { key } }, { timeoutMs: 5_000 });
+  await until(() => metadata.shardByGroup(groupId) === undefined);
+}, 30_000);

@@ -1,0 +1,225 @@
+import type { GroupHandle, StateMachine } from "@millrace/multiraft";
+import type { Entry } from "@millrace/raft";
+import {
+  encodeLocateResult,
+  encodeReadResultPrefix,
+  encodeThrottled,
+  type LocateRequest,
+  readBatchHeader,
+  type ReadRequest,
+  type ShardPosition,
+  ShardLogStatus,
+} from "@millrace/proto";
+import { CorruptEntry, EntriesMissing, EntriesTruncated, type LogStore } from "@millrace/storage";
+import { assert, type Clock } from "@millrace/util";
+import { Appender, type AppendCall, type Respond } from "./appender.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import { encodeTruncate, isBatchEntry, truncationOf } from "./entries.ts";
+import { ShardState } from "./shard-state.ts";
+
+export interface ShardLogOptions {
+  readonly groupId: number;
+  readonly store: LogStore;
+  readonly clock: Clock;
+  readonly budget: ByteBudget;
+}
+
+export interface ReadPage {
+  readonly position: ShardPosition;
+  /** Whole batches in order, as views. */
+  readonly batches: readonly Buffer[];
+  /** Where the next page begins. */
+  readonly nextOffset: number;
+}
+
+const NOTHING = Buffer.alloc(0);
+const EMPTY_ROUNDS_MAX = 100;
+
+/** One replica of one shard: its log, the small state beside it, and at the leader the appends in flight. */
+export class ShardLog implements StateMachine {
+  readonly groupId: number;
+  readonly #options: ShardLogOptions;
+  readonly #appender: Appender;
+  readonly #commitListeners = new Set<() => void>();
+  #state = new ShardState();
+  #group: GroupHandle | undefined;
+
+  constructor(options: ShardLogOptions) {
+    this.groupId = options.groupId;
+    this.#options = options;
+    const { clock, budget } = options;
+    this.#appender = new Appender({ state: () => this.#state, clock, budget, group: () => this.group });
+  }
+
+  /** The state machine is made before its group. */
+  attach(group: GroupHandle): void {
+    this.#group = group;
+  }
+
+  get group(): GroupHandle {
+    assert(this.#group !== undefined, "the group is attached when it is opened");
+    return this.#group;
+  }
+
+  get isLeading(): boolean {
+    return this.#appender.isLeading;
+  }
+
+  get position(): ShardPosition {
+    const { startOffset, nextOffset, lastArrivalTimeMs, closed } = this.#state;
+    return { startOffset, endOffset: nextOffset, lastArrivalTimeMs, closed };
+  }
+
+  // ---- the state machine
+
+  apply(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#state.apply(entry);
+      this.#appender.applied(entry.index, entry.term);
+      if (truncationOf(entry) !== undefined) queueMicrotask(() => this.#truncate());
+    }
+    for (const listener of this.#commitListeners) listener();
+  }
+
+  checkpoint(): Buffer {
+    return this.#state.encode();
+  }
+
+  restore(state: Buffer): void {
+    this.#state = ShardState.decode(state);
+  }
+
+  leadershipGained(term: number): void {
+    this.#appender.begin(term);
+  }
+
+  leadershipLost(): void {
+    this.#appender.end();
+  }
+
+  /** Called after entries were applied, until the returned function is. */
+  onCommit(listener: () => void): () => void {
+    this.#commitListeners.add(listener);
+    return () => this.#commitListeners.delete(listener);
+  }
+
+  // ---- requests
+
+  append(call: AppendCall, respond: Respond): void {
+    this.#appender.append(call, respond);
+  }
+
+  async read(request: ReadRequest, respond: RespondPieces): Promise<void> {
+    if (!request.anyReplica && !this.isLeading) {
+      respond(ShardLogStatus.notLeader, [Buffer.from(this.group.leaderId ?? "")]);
+      return;
+    }
+    const { quotas } = this.#appender;
+    if (request.quotas && !quotas.read(this.#options.clock.monotonicMs())) {
+      respond(ShardLogStatus.throttled, [encodeThrottled({ recordsAvailable: 0, bytesAvailable: 0 })]);
+      return;
+    }
+    try {
+      const { position, batches } = await this.page(request.fromOffset, request.bytesMax);
+      if (request.quotas) for (const batch of batches) quotas.readDone(readBatchHeader(batch).userBytes);
+      respond(ShardLogStatus.ok, [encodeReadResultPrefix(position), ...batches]);
+    } catch (error) {
+      if (!(error instanceof CorruptEntry)) throw error;
+      respond(ShardLogStatus.corrupt, [NOTHING]);
+    }
+  }
+
+  /** Committed batches from `fromOffset` on: at least one if there is one, then as many as fit. @throws CorruptEntry */
+  async page(fromOffset: number, bytesMax: number): Promise<ReadPage> {
+    const { store } = this.#options;
+    for (let round = 0; round < EMPTY_ROUNDS_MAX; round++) {
+      const from = Math.max(fromOffset, this.#state.startOffset);
+      const { appliedIndex } = this.group;
+      const { position } = this;
+      if (from >= position.endOffset) return { position, batches: [], nextOffset: from };
+      const fromIndex = Math.max(store.locateOffset(this.groupId, from) ?? 0, this.group.truncatedIndex + 1);
+      const options = { bytesMax };
+      try {
+        const entries =
+          store.cachedEntries(this.groupId, fromIndex, appliedIndex, options) ??
+          (await store.read(this.groupId, fromIndex, appliedIndex, options));
+        const page = selectBatches(entries, from, position.endOffset, bytesMax);
+        if (page.batches.length > 0) return { position, ...page };
+      } catch (error) {
+        // Retention took it meanwhile: the next round begins where the log does now.
+        if (!(error instanceof EntriesTruncated) && !(error instanceof EntriesMissing)) throw error;
+      }
+      await Promise.resolve();
+    }
+    throw new Error(`no record of group ${this.groupId} at offset ${fromOffset}, below its end`);
+  }
+
+  async locate({ target, timeMs }: LocateRequest, respond: Respond, signal: AbortSignal): Promise<void> {
+    if (!this.isLeading) {
+      respond(ShardLogStatus.notLeader, Buffer.from(this.group.leaderId ?? ""));
+      return;
+    }
+    await this.group.readBarrier(signal);
+    const offset = target === "tail" ? this.#state.nextOffset : this.#offsetAt(timeMs);
+    respond(ShardLogStatus.ok, encodeLocateResult({ ...this.position, offset }));
+  }
+
+  #offsetAt(timeMs: number): number {
+    const { store } = this.#options;
+    const { nextOffset, startOffset } = this.#state;
+    const index = store.locateTime(this.groupId, timeMs);
+    const found = index === undefined ? undefined : store.attributesOf(this.groupId, index)?.offset;
+    return Math.max(startOffset, Math.min(found ?? nextOffset, nextOffset));
+  }
+
+  // ---- retention
+
+  /** At the leader: proposes to forget what arrived before `timeMs`. Replicas do so when it is committed. */
+  expire(timeMs: number): void {
+    if (!this.isLeading || this.#state.nextOffset === this.#state.startOffset) return;
+    const startOffset = this.#offsetAt(timeMs);
+    if (startOffset > this.#state.startOffset) this.group.propose(encodeTruncate(startOffset));
+  }
+
+  /** Gives back the log's beginning, up to the entry that holds the oldest record that is left. */
+  #truncate(): void {
+    const { store } = this.#options;
+    const { startOffset } = this.#state;
+    const keptIndex = store.locateOffset(this.groupId, startOffset);
+    if (keptIndex === undefined || keptIndex - 1 <= this.group.truncatedIndex) return;
+    const index = Math.min(keptIndex - 1, this.group.appliedIndex);
+    const nextOffset = store.attributesOf(this.groupId, keptIndex)?.offset;
+    if (nextOffset === undefined) return;
+    this.group.truncatePrefix(index, this.#state.encodeAt(nextOffset));
+  }
+}
+
+export type RespondPieces = (status: ShardLogStatus, body: readonly Buffer[]) => void;
+
+function selectBatches(
+  entries: readonly Entry[],
+  fromOffset: number,
+  endOffset: number,
+  bytesMax: number,
+): { batches: Buffer[]; nextOffset: number } {
+  const batches: Buffer[] = [];
+  let sizeBytes = 0;
+  let nextOffset = fromOffset;
+  for (const entry of entries) {
+    if (!isBatchEntry(entry)) continue;
+    const { payload } = entry;
+    for (let at = 0; at < payload.length;) {
+      const header = readBatchHeader(payload, at);
+      const end = at + header.sizeBytes;
+      const isWanted = header.baseOffset + header.recordCount > fromOffset && header.baseOffset < endOffset;
+      if (isWanted) {
+        if (batches.length > 0 && sizeBytes + header.sizeBytes > bytesMax) return { batches, nextOffset };
+        batches.push(payload.subarray(at, end));
+        sizeBytes += header.sizeBytes;
+        nextOffset = header.baseOffset + header.recordCount;
+      }
+      at = end;
+    }
+  }
+  return { batches, nextOffset };
+}
