@@ -1,0 +1,22 @@
+import { streamArn, streamOf } from "../streams.ts";
+import { defineOperation } from "./operation.ts";
+
+export const describeStreamSummary = defineOperation("DescribeStreamSummary", (input, { metadata }, request) => {
+  const view = streamOf(metadata, input, request);
+  const { stream, key } = view;
+  return {
+    StreamDescriptionSummary: {
+      StreamName: key.name,
+      StreamARN: streamArn(view),
+      StreamStatus: stream.status,
+      StreamModeDetails: { StreamMode: stream.mode },
+      RetentionPeriodHours: stream.retentionHours,
+      StreamCreationTimestamp: stream.createdAtMs,
+      EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
+      EncryptionType: "NONE",
+      OpenShardCount: stream.status === "CREATING" ? 0 : view.openShards.length,
+      ConsumerCount: 0,
+      MaxRecordSizeInKiB: stream.maxRecordSizeKib,
+    },
+  };
+});

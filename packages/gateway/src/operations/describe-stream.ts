@@ -1,0 +1,27 @@
+import { parseShardId } from "@millrace/proto";
+import { shardDescription, streamArn, streamOf } from "../streams.ts";
+import { defineOperation } from "./operation.ts";
+
+const PAGE_MAX = 100;
+
+export const describeStream = defineOperation("DescribeStream", (input, { metadata }, request) => {
+  const view = streamOf(metadata, input, request);
+  const { stream, key } = view;
+  const after = input.ExclusiveStartShardId === undefined ? -1 : (parseShardId(input.ExclusiveStartShardId) ?? -1);
+  const visible = stream.status === "CREATING" ? [] : view.shards.filter(({ shard }) => shard.number > after);
+  const page = visible.slice(0, Math.min(input.Limit ?? PAGE_MAX, PAGE_MAX));
+  return {
+    StreamDescription: {
+      StreamName: key.name,
+      StreamARN: streamArn(view),
+      StreamStatus: stream.status,
+      StreamModeDetails: { StreamMode: stream.mode },
+      Shards: page.map(shardDescription),
+      HasMoreShards: page.length < visible.length,
+      RetentionPeriodHours: stream.retentionHours,
+      StreamCreationTimestamp: stream.createdAtMs,
+      EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
+      EncryptionType: "NONE",
+    },
+  };
+});

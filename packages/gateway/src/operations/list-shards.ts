@@ -1,0 +1,106 @@
+import type { ShardView, StreamView } from "@millrace/client";
+import { parseShardId } from "@millrace/proto";
+import { HOUR_MS } from "@millrace/util";
+import { awsError } from "../errors.ts";
+import type { ListShardsInput, ShardFilter } from "../model/generated/kinesis-types.ts";
+import { openPageToken, sealPageToken } from "../pages.ts";
+import { notActive, shardDescription, streamOf } from "../streams.ts";
+import { defineOperation, type Services } from "./operation.ts";
+
+const PAGE_MAX = 1_000;
+
+export const listShards = defineOperation("ListShards", (input, services, request) => {
+  const { view, filter, after } =
+    input.NextToken === undefined ? begin(input, services, request) : resume(input, services);
+  if (view.stream.status === "CREATING" || view.stream.status === "DELETING") throw notActive(view);
+  const nowMs = services.clock.nowMs();
+  const matching = view.shards.filter((shard) => shard.shard.number > after && matches(shard, filter, nowMs));
+  const page = matching.slice(0, Math.min(input.MaxResults ?? PAGE_MAX, PAGE_MAX));
+  const last = page.at(-1);
+  const next =
+    last === undefined || page.length === matching.length
+      ? {}
+      : { NextToken: sealPageToken(services, "ListShards", tokenValues(view, filter, last.shard.number)) };
+  return { Shards: page.map(shardDescription), ...next };
+});
+
+interface Listing {
+  readonly view: StreamView;
+  readonly filter: ShardFilter | undefined;
+  readonly after: number;
+}
+
+function begin(input: ListShardsInput, { metadata }: Services, caller: { accountId: string; region: string }): Listing {
+  if (input.StreamName === undefined && input.StreamARN === undefined) throw awsError("TOKEN_OR_STREAM", {});
+  const view = streamOf(metadata, input, caller);
+  checkCreation(input, view);
+  const filter = input.ShardFilter;
+  const needsTimestamp = filter?.Type === "AT_TIMESTAMP" || filter?.Type === "FROM_TIMESTAMP";
+  if (needsTimestamp && filter.Timestamp === undefined) {
+    throw awsError("INVALID_ARGUMENT", { text: `Timestamp must be specified for shard filter type ${filter.Type}.` });
+  }
+  if (filter?.Type === "AFTER_SHARD_ID" && filter.ShardId === undefined) {
+    throw awsError("INVALID_ARGUMENT", { text: "ShardId must be specified for shard filter type AFTER_SHARD_ID." });
+  }
+  const start = input.ExclusiveStartShardId ?? (filter?.Type === "AFTER_SHARD_ID" ? filter.ShardId : undefined);
+  return { view, filter, after: start === undefined ? -1 : (parseShardId(start) ?? -1) };
+}
+
+/** A name may have become another stream's since. */
+function checkCreation({ StreamCreationTimestamp }: ListShardsInput, { stream, key }: StreamView): void {
+  if (StreamCreationTimestamp === undefined) return;
+  if (Math.floor(StreamCreationTimestamp / 1_000) === Math.floor(stream.createdAtMs / 1_000)) return;
+  throw awsError("STREAM_NOT_FOUND", { stream: key.name, accountId: key.accountId });
+}
+
+function resume(input: ListShardsInput, services: Services): Listing {
+  if (input.StreamName !== undefined || input.StreamARN !== undefined) throw awsError("TOKEN_AND_STREAM", {});
+  for (const member of ["StreamCreationTimestamp", "ExclusiveStartShardId", "ShardFilter"] as const) {
+    if (input[member] !== undefined) throw awsError("TOKEN_AND_MEMBER", { member });
+  }
+  const values = openPageToken(services, "ListShards", input.NextToken ?? "");
+  const view = services.metadata.streamById(Number(values.streamId));
+  if (view === undefined) {
+    throw awsError("STREAM_NOT_FOUND", { stream: String(values.stream), accountId: String(values.accountId) });
+  }
+  const type = values.type as ShardFilter["Type"] | undefined;
+  const timestamp = values.timestamp === undefined ? {} : { Timestamp: Number(values.timestamp) };
+  return { view, filter: type === undefined ? undefined : { Type: type, ...timestamp }, after: Number(values.after) };
+}
+
+function tokenValues({ stream, key }: StreamView, filter: ShardFilter | undefined, after: number) {
+  return {
+    streamId: stream.streamId,
+    stream: key.name,
+    accountId: key.accountId,
+    after,
+    ...(filter === undefined ? {} : { type: filter.Type }),
+    ...(filter?.Timestamp === undefined ? {} : { timestamp: filter.Timestamp }),
+  };
+}
+
+/**
+ * Half-open life spans, so that the shards of one moment tile the key space: a parent ends where its children begin, and
+ * for the second between that a child's creation time is later, the parent still counts.
+ */
+function matches({ shard, stream }: ShardView, filter: ShardFilter | undefined, nowMs: number): boolean {
+  const horizonMs = Math.max(nowMs - stream.stream.retentionHours * HOUR_MS, stream.stream.createdAtMs);
+  const startsMs = shard.parent < 0 ? 0 : shard.createdAtS * 1_000;
+  const endsMs = shard.closedAtS === 0 ? Infinity : (shard.closedAtS + 1) * 1_000;
+  const isUnexpired = endsMs > horizonMs;
+  const isOpenAt = (timeMs: number): boolean => startsMs <= timeMs && timeMs < endsMs;
+  switch (filter?.Type) {
+    case undefined:
+    case "FROM_TRIM_HORIZON":
+    case "AFTER_SHARD_ID":
+      return isUnexpired;
+    case "AT_TRIM_HORIZON":
+      return isOpenAt(horizonMs);
+    case "AT_LATEST":
+      return shard.closedAtS === 0;
+    case "AT_TIMESTAMP":
+      return isOpenAt(Math.min(Math.max(filter.Timestamp ?? 0, horizonMs), nowMs));
+    case "FROM_TIMESTAMP":
+      return isUnexpired && endsMs > Math.min(filter.Timestamp ?? 0, nowMs);
+  }
+}

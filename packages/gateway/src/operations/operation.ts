@@ -1,0 +1,45 @@
+import type { ClusterMetadata, ControllerConnection, ShardRouter } from "@millrace/client";
+import type { Clock, Logger, Random } from "@millrace/util";
+import type { ApiRequest, ApiResponse } from "../http/api-types.ts";
+import type { OperationInputs, OperationOutputs } from "../model/generated/kinesis-types.ts";
+import type { OperationName } from "../model/shapes.ts";
+import { parseInput } from "../protocol/read-input.ts";
+import { serializeOutput } from "../protocol/write-output.ts";
+import type { TokenSealer } from "../tokens.ts";
+
+/** What every operation works with. */
+export interface Services {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metadata: ClusterMetadata;
+  readonly controllers: ControllerConnection;
+  readonly router: ShardRouter;
+  readonly tokens: TokenSealer;
+  /** False: the cluster has no quotas. */
+  readonly hasQuotas: boolean;
+}
+
+export interface Operation {
+  readonly name: OperationName;
+  respond(services: Services, request: ApiRequest): Promise<ApiResponse>;
+}
+
+/** An operation of the usual kind: typed input in, typed output out. @throws AwsError from `run` */
+export function defineOperation<N extends OperationName>(
+  name: N,
+  run: (
+    input: OperationInputs[N],
+    services: Services,
+    request: ApiRequest,
+  ) => OperationOutputs[N] | Promise<OperationOutputs[N]>,
+): Operation {
+  return {
+    name,
+    async respond(services, request) {
+      const input = parseInput(name, request.encoding, request.body);
+      const output = await run(input, services, request);
+      return { status: 200, body: serializeOutput(name, request.encoding, output) };
+    },
+  };
+}

@@ -1,0 +1,197 @@
+import {
+  AppendOutcomeUnknown,
+  ShardClosed,
+  ShardGone,
+  ShardThrottled,
+  ShardUnavailable,
+  type StreamView,
+} from "@millrace/client";
+import { type AppendResult, formatSequenceNumbers } from "@millrace/proto";
+import { KIB, MIB } from "@millrace/util";
+import { type AwsError, awsError } from "../errors.ts";
+import type { ApiRequest } from "../http/api-types.ts";
+import type { Services } from "../operations/operation.ts";
+import type { PutBatch } from "../protocol/put-batch.ts";
+import { streamNameOf } from "../streams.ts";
+import { batchIdOf, fittingCount, packPart, partsOf, putIdentity, type ShardPart } from "./put-plan.ts";
+
+const REQUEST_BYTES_MAX = 10 * MIB;
+/** Below the SDKs' own time-outs, above a failover. */
+const PUT_TIMEOUT_MS = 6_000;
+const REROUTES_MAX = 5;
+const REROUTE_WAIT_MS = 2_000;
+
+/** What became of each record, by position: a sequence number, or an error. */
+export interface PutOutcome {
+  readonly view: StreamView;
+  readonly shardIds: (string | undefined)[];
+  readonly sequenceNumbers: (string | undefined)[];
+  readonly failures: (PutFailure | undefined)[];
+}
+
+/** Why a record was not stored, or is not known to be. */
+export type PutFailure = { readonly kind: "throttled" | "unavailable"; readonly shardId: string };
+
+/** @throws AwsError STREAM_NOT_FOUND while the stream cannot be written to */
+export function writableStream({ metadata }: Services, put: PutBatch, request: ApiRequest): StreamView {
+  const reference = { StreamName: put.streamName, StreamARN: put.streamArn };
+  const { accountId, region, name } = streamNameOf(reference, request);
+  const view = metadata.stream(accountId, region, name);
+  if (view === undefined || view.stream.status === "CREATING" || view.stream.status === "DELETING") {
+    throw awsError("STREAM_NOT_FOUND", { stream: name, accountId });
+  }
+  return view;
+}
+
+/** @throws AwsError VALIDATION, RECORDS_TOO_LARGE */
+export function checkSizes(put: PutBatch, view: StreamView, pathOf: (position: number) => string): void {
+  const recordBytesMax = view.stream.maxRecordSizeKib * KIB;
+  let total = 0;
+  for (let position = 0; position < put.count; position++) {
+    const dataBytes = put.dataLengths[position] as number;
+    const bytes = dataBytes + (put.keyLengths[position] as number);
+    total += bytes;
+    if (bytes <= recordBytesMax) continue;
+    const value = `java.nio.HeapByteBuffer[pos=0 lim=${dataBytes} cap=${dataBytes}]`;
+    const constraint = `Member must have length less than or equal to ${recordBytesMax}`;
+    const violation = `Value '${value}' at '${pathOf(position)}' failed to satisfy constraint: ${constraint}`;
+    throw awsError("VALIDATION", { violations: [violation] });
+  }
+  if (total > REQUEST_BYTES_MAX) throw awsError("RECORDS_TOO_LARGE", { limitMib: REQUEST_BYTES_MAX / MIB });
+}
+
+/** Stores a request's records, each shard's in one batch, once, whatever is repeated. */
+export async function storeRecords(
+  services: Services,
+  request: ApiRequest,
+  put: PutBatch,
+  view: StreamView,
+): Promise<PutOutcome> {
+  const outcome: PutOutcome = {
+    view,
+    shardIds: new Array<string | undefined>(put.count),
+    sequenceNumbers: new Array<string | undefined>(put.count),
+    failures: new Array<PutFailure | undefined>(put.count),
+  };
+  const storing = new Storing(services, request, put, outcome);
+  await storing.store(view, put.count === 1 ? [0] : positionsBelow(put.count), 0);
+  return outcome;
+}
+
+function positionsBelow(count: number): number[] {
+  return Array.from({ length: count }, (_, position) => position);
+}
+
+class Storing {
+  readonly #services: Services;
+  readonly #request: ApiRequest;
+  readonly #put: PutBatch;
+  readonly #outcome: PutOutcome;
+  readonly #identity: Buffer;
+  readonly #quotas: boolean;
+
+  constructor(services: Services, request: ApiRequest, put: PutBatch, outcome: PutOutcome) {
+    const { stream } = outcome.view;
+    this.#services = services;
+    this.#request = request;
+    this.#put = put;
+    this.#outcome = outcome;
+    this.#identity = putIdentity(request, stream.streamId, services.random);
+    this.#quotas = services.hasQuotas && stream.mode === "PROVISIONED";
+  }
+
+  async store(view: StreamView, positions: readonly number[], reroutes: number): Promise<void> {
+    const parts = partsOf(this.#put, view, positions);
+    const [only] = parts;
+    if (only !== undefined && parts.length === 1) await this.#storePart(view, only, reroutes);
+    else await Promise.all(parts.map((part) => this.#storePart(view, part, reroutes)));
+  }
+
+  async #storePart(view: StreamView, part: ShardPart, reroutes: number): Promise<void> {
+    try {
+      await this.#appendFitting(part);
+    } catch (error) {
+      if (error instanceof ShardClosed && reroutes < REROUTES_MAX) {
+        await this.#reroute(view, part, reroutes);
+        return;
+      }
+      if (error instanceof ShardGone) throw streamGone(view);
+      const isAway =
+        error instanceof ShardUnavailable || error instanceof AppendOutcomeUnknown || error instanceof ShardClosed;
+      if (!isAway) throw error;
+      this.#fail(part, 0, "unavailable");
+    }
+  }
+
+  /** All of it, or what the shard's quota lets pass now. */
+  async #appendFitting(part: ShardPart): Promise<void> {
+    const batchId = batchIdOf(this.#identity, part.shard.groupId);
+    const { length } = part.positions;
+    try {
+      this.#succeed(part, await this.#append(part, length, batchId));
+    } catch (error) {
+      if (!(error instanceof ShardThrottled)) throw error;
+      const count = fittingCount(this.#put, part, error.recordsAvailable, error.bytesAvailable);
+      if (count === 0) {
+        this.#fail(part, 0, "throttled");
+        return;
+      }
+      try {
+        this.#succeed(part, await this.#append(part, count, batchId));
+      } catch (second) {
+        if (!(second instanceof ShardThrottled)) throw second;
+        this.#fail(part, 0, "throttled");
+      }
+    }
+  }
+
+  #append(part: ShardPart, count: number, batchId: Buffer): Promise<AppendResult> {
+    const batch = packPart(this.#put, part, count, batchId);
+    const { signal } = this.#request;
+    const options = { timeoutMs: PUT_TIMEOUT_MS, signal, quotas: this.#quotas };
+    return this.#services.router.append(part.shard.groupId, batch, options);
+  }
+
+  /** A repetition is answered for what the first attempt stored, which a quota may have cut short. */
+  #succeed(part: ShardPart, { baseOffset, arrivalTimeMs, recordCount }: AppendResult): void {
+    const { shard, shardId } = part.shard;
+    const count = Math.min(recordCount, part.positions.length);
+    const first = {
+      shardCreatedAtS: shard.createdAtS,
+      shardNumber: shard.number,
+      index: BigInt(baseOffset),
+      timeS: Math.floor(arrivalTimeMs / 1_000),
+    };
+    const numbers = formatSequenceNumbers(first, count);
+    for (let i = 0; i < count; i++) {
+      const position = part.positions[i] as number;
+      this.#outcome.shardIds[position] = shardId;
+      this.#outcome.sequenceNumbers[position] = numbers[i];
+    }
+    this.#fail(part, count, "throttled");
+  }
+
+  #fail({ positions, shard }: ShardPart, from: number, kind: PutFailure["kind"]): void {
+    const failure = { kind, shardId: shard.shardId };
+    for (let i = from; i < positions.length; i++) this.#outcome.failures[positions[i] as number] = failure;
+  }
+
+  /** A reshard closed the shard: its children take the records, as soon as they are known here. */
+  async #reroute(view: StreamView, part: ShardPart, reroutes: number): Promise<void> {
+    const { metadata } = this.#services;
+    const { streamId } = view.stream;
+    const deadlineMs = this.#services.clock.monotonicMs() + REROUTE_WAIT_MS;
+    let current = metadata.streamById(streamId);
+    while (current !== undefined && current.shardByNumber(part.shard.shard.number)?.open === true) {
+      const leftMs = deadlineMs - this.#services.clock.monotonicMs();
+      if (!(await metadata.waitForVersion(metadata.version + 1, leftMs, this.#request.signal))) break;
+      current = metadata.streamById(streamId);
+    }
+    if (current === undefined) throw streamGone(view);
+    await this.store(current, part.positions, reroutes + 1);
+  }
+}
+
+function streamGone({ key }: StreamView): AwsError {
+  return awsError("STREAM_NOT_FOUND", { stream: key.name, accountId: key.accountId });
+}

@@ -1,0 +1,85 @@
+import type { ClusterMetadata, ShardView, StreamView } from "@millrace/client";
+import { formatSequenceNumber, SEQUENCE_INDEX_MAX } from "@millrace/proto";
+import { type AwsError, awsError } from "./errors.ts";
+import type { ChildShard, Shard } from "./model/generated/kinesis-types.ts";
+
+/** How a request names its stream, and who asks. */
+export interface StreamReference {
+  readonly StreamName?: string | undefined;
+  readonly StreamARN?: string | undefined;
+}
+
+export interface Caller {
+  readonly accountId: string;
+  readonly region: string;
+}
+
+export interface StreamName extends Caller {
+  readonly name: string;
+}
+
+const STREAM_ARN = /^arn:[^:]+:kinesis:([^:]*):(\d{12}):stream\/([a-zA-Z0-9_.-]+)$/;
+
+/** @throws AwsError STREAM_UNNAMED, STREAM_MISMATCH */
+export function streamNameOf({ StreamName, StreamARN }: StreamReference, caller: Caller): StreamName {
+  if (StreamARN === undefined) {
+    if (StreamName === undefined) throw awsError("STREAM_UNNAMED", {});
+    return { ...caller, name: StreamName };
+  }
+  const match = STREAM_ARN.exec(StreamARN);
+  if (match === null) throw awsError("RESOURCE_NOT_FOUND", { text: `Resource ${StreamARN} not found.` });
+  const [, region = "", accountId = "", name = ""] = match;
+  if (StreamName !== undefined && StreamName !== name) {
+    throw awsError("STREAM_MISMATCH", { stream: StreamName, streamArn: StreamARN });
+  }
+  return { accountId, region, name };
+}
+
+/** @throws AwsError STREAM_NOT_FOUND and those of the reference */
+export function streamOf(metadata: ClusterMetadata, reference: StreamReference, caller: Caller): StreamView {
+  const { accountId, region, name } = streamNameOf(reference, caller);
+  const stream = metadata.stream(accountId, region, name);
+  if (stream === undefined) throw awsError("STREAM_NOT_FOUND", { stream: name, accountId });
+  return stream;
+}
+
+export function streamArn({ key }: StreamView): string {
+  return `arn:aws:kinesis:${key.region}:${key.accountId}:stream/${key.name}`;
+}
+
+export function notActive({ key, stream }: StreamView): AwsError {
+  return awsError("STREAM_NOT_ACTIVE", { stream: key.name, accountId: key.accountId, state: stream.status });
+}
+
+/** As DescribeStream and ListShards show it. */
+export function shardDescription({ shard, shardId, stream }: ShardView): Shard {
+  const at = (index: bigint, timeS: number): string =>
+    formatSequenceNumber({ shardCreatedAtS: shard.createdAtS, shardNumber: shard.number, index, timeS });
+  return {
+    ShardId: shardId,
+    ...(shard.parent >= 0
+      ? { ParentShardId: stream.shardByNumber(shard.parent)?.shardId ?? shardIdOf(shard.parent) }
+      : {}),
+    ...(shard.adjacentParent >= 0 ? { AdjacentParentShardId: shardIdOf(shard.adjacentParent) } : {}),
+    HashKeyRange: { StartingHashKey: shard.startingHashKey, EndingHashKey: shard.endingHashKey },
+    SequenceNumberRange: {
+      StartingSequenceNumber: at(0n, shard.createdAtS),
+      ...(shard.closedAtS === 0 ? {} : { EndingSequenceNumber: at(SEQUENCE_INDEX_MAX, shard.closedAtS) }),
+    },
+  };
+}
+
+function shardIdOf(number: number): string {
+  return `shardId-${String(number).padStart(12, "0")}`;
+}
+
+/** What a reader at the end of a closed shard is told: its direct children, whatever became of them. */
+export function childShardsOf({ shard, stream }: ShardView): ChildShard[] {
+  return stream.shards
+    .filter((child) => child.shard.parent === shard.number || child.shard.adjacentParent === shard.number)
+    .map((child) => ({
+      ShardId: child.shardId,
+      ParentShards: [child.shard.parent, child.shard.adjacentParent].filter((number) => number >= 0).map(shardIdOf),
+      HashKeyRange: { StartingHashKey: child.shard.startingHashKey, EndingHashKey: child.shard.endingHashKey },
+    }));
+}
