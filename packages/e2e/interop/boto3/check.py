@@ -53,8 +53,9 @@ check("DescribeLimits", kinesis.describe_limits()["OpenShardCount"] >= 2)
 
 first = kinesis.put_record(StreamName=stream, PartitionKey="k", ExplicitHashKey="0", Data=b"first")
 check("PutRecord by explicit hash key", first["ShardId"] == shard, first)
-time.sleep(0.05)
-before_second = time.time()
+# botocore sends whole seconds.
+before_second = int(time.time()) + 1
+time.sleep(before_second + 0.01 - time.time())
 second = kinesis.put_record(StreamName=stream, PartitionKey="k", ExplicitHashKey="1", Data=bytes(range(256)))
 check("sequence numbers grow", int(second["SequenceNumber"]) > int(first["SequenceNumber"]))
 many = kinesis.put_records(
