@@ -1,10 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
-import { up, type UpOptions } from "./launcher/up.ts";
-import { type NodeOptions, type Role, runNode } from "./node.ts";
+import type { UpOptions } from "./launcher/up.ts";
+import type { NodeOptions, Role } from "./node.ts";
 import { address, addressMap, addOptions, integer, type OptionRow } from "./options.ts";
-import { clusterStatus, isHealthy } from "./status/cluster-status.ts";
-import { statusTable } from "./status/table.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 const QUOTAS: OptionRow = {
@@ -68,6 +66,7 @@ const upCommand = program
   .command("up")
   .description("run a whole three-zone cluster on this machine, each node a process")
   .action(async (options: UpOptions) => {
+    const { up } = await import("./launcher/up.ts");
     process.exitCode = await up(options);
   });
 addOptions(upCommand, UP_OPTIONS);
@@ -78,9 +77,10 @@ startCommand.action(async (options: Omit<NodeOptions, "roles"> & { role?: Role[]
   for (const key of ["role", "id", "controllers"] as const) {
     if (options[key] === undefined) startCommand.error(`error: --${key} is needed`);
   }
+  const { runNode } = await import("./node.ts");
   process.exitCode = await runNode({ ...options, roles: options.role ?? [] });
   // A connection that a library holds open must not keep a stopped node alive.
-  setTimeout(() => process.exit(), 1_000).unref();
+  setTimeout(() => process.exit(), 50).unref();
 });
 
 program
@@ -90,6 +90,8 @@ program
   .option("--json", "for programs")
   .option("--check", "for monitors: exit status 1 unless every node is up and every shard fully replicated")
   .action(async (options: { dataDir: string; json?: boolean; check?: boolean }) => {
+    const { clusterStatus, isHealthy } = await import("./status/cluster-status.ts");
+    const { statusTable } = await import("./status/table.ts");
     const status = await clusterStatus(options.dataDir);
     if (status === undefined) {
       console.error(`No cluster was ever started in ${options.dataDir}: run npm start, or give --data-dir.`);

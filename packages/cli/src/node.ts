@@ -1,8 +1,5 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { startBroker } from "@millrace/broker";
-import { startController } from "@millrace/controller";
-import { startGateway } from "@millrace/gateway";
 import { errorMessage, type Logger, makeLogger, realWorld } from "@millrace/util";
 import { Registry } from "prom-client";
 import { type AdminServer, type Readiness, startAdminServer } from "./admin-server.ts";
@@ -94,8 +91,10 @@ async function startRole(
     az: options.az,
     ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
   };
+  // A role's code is loaded by the processes that have it: start-up is mostly loading code.
   switch (role) {
-    case "controller":
+    case "controller": {
+      const { startController } = await import("@millrace/controller");
       return startController({
         ...placed,
         controllerId: options.id,
@@ -103,8 +102,11 @@ async function startRole(
         peers: options.controllers,
         initialSettings: { quotas: options.quotas },
       });
-    case "broker":
+    }
+    case "broker": {
+      const { startBroker } = await import("@millrace/broker");
       return startBroker({ ...placed, brokerId: options.id, dataDir: join(options.dataDir, "broker"), controllers });
+    }
     case "gateway": {
       const { host } = splitAddress(options.listen);
       if (!isLoopback(host) && options.credentials === undefined && !options.insecure) {
@@ -112,6 +114,7 @@ async function startRole(
           `refusing to listen on ${options.listen} with any credentials accepted: give --credentials FILE, or --insecure`,
         );
       }
+      const { startGateway } = await import("@millrace/gateway");
       const credentials = options.credentials === undefined ? undefined : watchCredentials(options.credentials, logger);
       return startGateway({
         ...common,

@@ -42,6 +42,8 @@ export interface RunningController {
 const LEADER_TRAILER = "millrace-leader";
 const COMMAND_ID_CHARS_MAX = 64;
 const STATUS_TIMEOUT_MS = 2_000;
+/** Elections are quick anyway, and when all controllers stop there is nobody to take over. */
+const LEADERSHIP_TIMEOUT_MS = 300;
 const SEGMENT_SIZE_BYTES = 16 * MIB;
 const CACHE_SIZE_BYTES = 16 * MIB;
 const RESERVED_FREE_BYTES = 64 * MIB;
@@ -82,7 +84,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
       return { ready: reasons.length === 0, reasons };
     },
     close: async ({ graceMs }) => {
-      await host.transferAllLeadership(Math.min(graceMs, 2_000));
+      await host.transferAllLeadership(Math.min(graceMs, LEADERSHIP_TIMEOUT_MS));
       node.close();
       await host.close();
       server.forceShutdown();

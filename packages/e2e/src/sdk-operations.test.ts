@@ -214,42 +214,45 @@ describe("bad input", () => {
     expect(missing.message).toBe("Stream nowhere under account 000000000000 not found.");
 
     await createStream(client, "strict", 1);
-    const cases: [Promise<unknown>, string][] = [
-      [client.send(new GetRecordsCommand({ ShardIterator: "AAAAAAAAAAE" })), "InvalidArgumentException"],
+    const cases: [() => Promise<unknown>, string][] = [
+      [() => client.send(new GetRecordsCommand({ ShardIterator: "AAAAAAAAAAE" })), "InvalidArgumentException"],
       [
-        client.send(
-          new GetShardIteratorCommand({
-            StreamName: "strict",
-            ShardId: "shardId-000000000009",
-            ShardIteratorType: "LATEST",
-          }),
-        ),
+        () =>
+          client.send(
+            new GetShardIteratorCommand({
+              StreamName: "strict",
+              ShardId: "shardId-000000000009",
+              ShardIteratorType: "LATEST",
+            }),
+          ),
         "ResourceNotFoundException",
       ],
       [
-        client.send(
-          new GetShardIteratorCommand({
-            StreamName: "strict",
-            ShardId: SHARD_0,
-            ShardIteratorType: "AT_SEQUENCE_NUMBER",
-            StartingSequenceNumber: "12",
-          }),
-        ),
+        () =>
+          client.send(
+            new GetShardIteratorCommand({
+              StreamName: "strict",
+              ShardId: SHARD_0,
+              ShardIteratorType: "AT_SEQUENCE_NUMBER",
+              StartingSequenceNumber: "12",
+            }),
+          ),
         "InvalidArgumentException",
       ],
       [
-        client.send(new PutRecordCommand({ StreamName: "strict", PartitionKey: "k", Data: Buffer.alloc(1_048_577) })),
+        () =>
+          client.send(new PutRecordCommand({ StreamName: "strict", PartitionKey: "k", Data: Buffer.alloc(1_048_577) })),
         "ValidationException",
       ],
       [
-        client.send(new PutRecordCommand({ StreamName: "strict", PartitionKey: "", Data: Buffer.alloc(1) })),
+        () => client.send(new PutRecordCommand({ StreamName: "strict", PartitionKey: "", Data: Buffer.alloc(1) })),
         "ValidationException",
       ],
-      [client.send(new PutRecordsCommand({ StreamName: "strict", Records: [] })), "ValidationException"],
-      [client.send(new CreateStreamCommand({ StreamName: "no spaces", ShardCount: 1 })), "ValidationException"],
+      [() => client.send(new PutRecordsCommand({ StreamName: "strict", Records: [] })), "ValidationException"],
+      [() => client.send(new CreateStreamCommand({ StreamName: "no spaces", ShardCount: 1 })), "ValidationException"],
     ];
-    for (const [promise, name] of cases) {
-      const error = await errorOf(promise);
+    for (const [run, name] of cases) {
+      const error = await errorOf(run());
       expect([error.name, error.$metadata.httpStatusCode, error.$fault]).toEqual([name, 400, "client"]);
     }
   }, 30_000);
