@@ -161,7 +161,8 @@ export class Group implements GroupHandle {
       entriesPerAppendMax: ENTRIES_PER_APPEND_MAX,
       randomTicks: this.#context.randomTicks,
     });
-    if (this.wantsFirstElection) this.#core.campaign();
+    // A pre-vote disturbs nobody: if there is a leader, it is refused, and the leader shows up.
+    if (this.options.preferredLeader === this.#context.nodeId) this.#core.campaign();
     this.#apply();
     this.#context.schedule(this);
   }
@@ -179,6 +180,13 @@ export class Group implements GroupHandle {
     // A full disk takes no entries; the leader asks again. Everything else goes on.
     if (message.type === "append" && message.entries.length > 0 && !this.#context.store.canAppend()) return;
     this.#core?.step(message);
+    this.#context.schedule(this);
+  }
+
+  /** Its vote could not be asked for before. */
+  peerConnected(): void {
+    if (!this.isOpen || this.role !== "preCandidate") return;
+    this.#core?.campaign();
     this.#context.schedule(this);
   }
 

@@ -178,6 +178,7 @@ class Host implements RaftHost {
     this.#connected.add(peer);
     this.#silent.delete(peer);
     this.#heardAtMs.set(peer, this.#options.clock.monotonicMs());
+    for (const group of this.#active) group.peerConnected();
   }
 
   #peerDisconnected(peer: NodeId): void {
