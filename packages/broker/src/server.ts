@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { connectControllers, type ControllerConnection } from "@millrace/client";
 import { createRaftHost, GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
@@ -47,7 +46,7 @@ const LEADERSHIP_TIMEOUT_MS = 3_000;
  */
 export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
   const { world, logger, dataDir, listen, brokerId } = options;
-  mkdirSync(dataDir, { recursive: true });
+  await world.disk.makeDirectory(dataDir);
   const metrics = brokerMetrics(options.registry);
   const store = await openLogStore(
     world,
@@ -59,7 +58,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       reservedFreeBytes: RESERVED_FREE_BYTES,
     },
     {
-      onSync: metrics.synced,
+      onSync: (report) => metrics.synced(report),
       onBackgroundError: (error) =>
         logger.warn({ error: errorMessage(error) }, "background work on the journal failed"),
     },

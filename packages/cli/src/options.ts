@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** One row makes the flag, its MILLRACE_… variable, its key in the config file, its bounds and its line of help. */
 export interface OptionRow {

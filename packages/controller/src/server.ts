@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import {
   Metadata,
   Server,
@@ -51,7 +50,7 @@ const RESERVED_FREE_BYTES = 64 * MIB;
 /** One controller as a process serves it. @throws Error when the data folder or the address cannot be had */
 export async function startController(options: ControllerOptions): Promise<RunningController> {
   const { world, logger, controllerId, dataDir, peers, listen } = options;
-  mkdirSync(dataDir, { recursive: true });
+  await world.disk.makeDirectory(dataDir);
   const store = await openLogStore(world, {
     directory: dataDir,
     attributesOf: () => undefined,

@@ -1,3 +1,5 @@
+// RocksDB is on the real disk or nowhere.
+// oxlint-disable-next-line no-restricted-imports
 import { rm } from "node:fs/promises";
 import { RocksLevel, type RocksBatch } from "@nxtedition/rocksdb";
 import type { IndexOpener, IndexPair, IndexStore } from "./index-store.ts";

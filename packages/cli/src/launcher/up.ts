@@ -74,7 +74,7 @@ export async function up(options: UpOptions): Promise<number> {
   // Writers first: the gateway finishes its requests while the brokers still answer.
   for (const role of ["gateway", "broker", "controller"] as const) {
     const ofRole = plans.filter((plan) => plan.role === role);
-    await Promise.all(ofRole.map((plan) => processes.get(plan.id)?.stop(STOP_GRACE_MS)));
+    await Promise.all(ofRole.map(async (plan) => processes.get(plan.id)?.stop(STOP_GRACE_MS)));
   }
   publish();
   return 0;

@@ -97,7 +97,7 @@ async function recoverSegment(
   readToEndId: number | undefined,
   progress: Progress,
 ): Promise<number> {
-  const { state, segments, attributesOf } = source;
+  const { segments, attributesOf } = source;
   const path = segments.pathOf(id);
   const sizeBytes = await file.sizeBytes();
   if (sizeBytes < fromBytes)

@@ -98,13 +98,17 @@ export class JournalWriter {
   async close(): Promise<void> {
     this.#closing = true;
     this.#sealTimer?.cancel();
-    while (this.#loop !== undefined) await this.#loop;
+    await this.#idle();
     if (this.#failure === undefined && !this.#sealed) {
       this.#sealWanted = true;
       this.#wake();
-      await this.#loop;
+      await this.#idle();
     }
     await this.#current?.file.close();
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#loop !== undefined) await this.#loop;
   }
 
   #wake(): void {
