@@ -1,5 +1,5 @@
 import type { ClientDuplexStream } from "@grpc/grpc-js";
-import { decodeItems, encodeItems, itemSizeBytes, type OutgoingItem, type RawFrame } from "@millrace/proto";
+import { decodeItems, encodeItemFrame, itemSizeBytes, type OutgoingItem, type RawFrame } from "@millrace/proto";
 import { assert, type Clock, errorMessage, type Logger, MIB, type Timer } from "@millrace/util";
 import { cancelSoon } from "./cancel-soon.ts";
 
@@ -171,7 +171,7 @@ export class RequestStream {
       }
       if (items.length === 0) continue;
       this.#framesInWrite++;
-      call.write({ payload: encodeItems(items) }, () => {
+      call.write(encodeItemFrame(items), () => {
         if (call !== this.#call) return;
         this.#framesInWrite--;
         this.#scheduleFlush();

@@ -94,8 +94,8 @@ export class GrpcPeerTransport implements PeerTransport {
     }
   }
 
-  send(to: NodeId, payload: Buffer): boolean {
-    return this.#outgoing.get(to)?.send(payload) ?? false;
+  send(to: NodeId, frame: RawFrame): boolean {
+    return this.#outgoing.get(to)?.send(frame) ?? false;
   }
 
   bufferedBytes(to: NodeId): number {
@@ -246,17 +246,17 @@ class OutgoingPeer {
     });
   }
 
-  send(payload: Buffer): boolean {
+  send(frame: RawFrame): boolean {
     const call = this.#call;
     if (!this.#isConnected || call === undefined) return false;
-    const size = payload.length;
+    const size = frame.payload.length;
     this.bufferedBytes += size;
     const written: sendUnaryData<unknown> = () => {
       if (this.#call !== call) return;
       this.bufferedBytes -= size;
       if (this.bufferedBytes < SEND_BUFFER_BYTES_MAX / 2) this.#drained();
     };
-    call.write({ payload }, written);
+    call.write(frame, written);
     return true;
   }
 

@@ -1,4 +1,5 @@
 import type { Entry, EntryType, FollowerProgress, Membership, NodeId, Role, WireMessage } from "@millrace/raft";
+import type { RawFrame } from "@millrace/proto";
 import type { GroupId } from "@millrace/storage";
 
 /** What a group's committed entries mean. Runs on every replica, deterministic, synchronous. */
@@ -66,7 +67,7 @@ export interface PeerTransport {
   /** Known addresses, `host:port`; a changed address reconnects. Peers that are absent are disconnected. */
   setPeers(addresses: ReadonlyMap<NodeId, string>): void;
   /** False: not connected or the send buffer is full; the message is dropped (Raft retries). */
-  send(to: NodeId, payload: Buffer): boolean;
+  send(to: NodeId, frame: RawFrame): boolean;
   /** Bytes accepted by `send` and not yet handed to the kernel; the host pauses materialising entries above its bound. */
   bufferedBytes(to: NodeId): number;
   /** Calls `listener` once when `bufferedBytes(to)` has fallen below half of the bound, or the connection ended. */

@@ -1,4 +1,5 @@
 import { decodeMembership, encodeMembership, type Entry, type EntryType, type WireMessage } from "@millrace/raft";
+import { frameWithRoom, type RawFrame } from "@millrace/proto";
 import type { GroupMessage } from "./types.ts";
 
 /**
@@ -61,11 +62,12 @@ export function messageSizeBytes({ message }: GroupMessage): number {
   }
 }
 
-/** Entries are copied once, here. */
-export function encodePeerFrame(messages: readonly GroupMessage[]): Buffer {
+/** A frame ready to be sent: entries are copied once, here. */
+export function encodePeerFrame(messages: readonly GroupMessage[]): Required<RawFrame> {
   let size = 1;
   for (const message of messages) size += messageSizeBytes(message);
-  const target = Buffer.allocUnsafe(size);
+  const frame = frameWithRoom(size);
+  const target = frame.payload;
   target[0] = WIRE_VERSION;
   const writer = new Writer(target, 1);
   for (const { groupId, message } of messages) {
@@ -74,7 +76,7 @@ export function encodePeerFrame(messages: readonly GroupMessage[]): Buffer {
     writer.u64(message.term);
     writeBody(writer, message);
   }
-  return target;
+  return frame;
 }
 
 function writeBody(writer: Writer, message: WireMessage): void {

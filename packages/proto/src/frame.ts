@@ -1,26 +1,34 @@
 /** The one message of the data streams (proto/millrace/v1/frame.proto) with its payload as a view, never a copy. */
 export interface RawFrame {
   readonly payload: Buffer;
+  /** The whole message, when the payload was written with `frameWithRoom`: it is sent without another copy. */
+  readonly encoded?: Buffer;
+}
+
+/** A frame whose payload, of exactly this size, is yet to be written. */
+export function frameWithRoom(payloadSizeBytes: number): Required<RawFrame> {
+  let lengthSize = 1;
+  for (let rest = payloadSizeBytes >>> 7; rest !== 0; rest >>>= 7) lengthSize++;
+  const encoded = Buffer.allocUnsafe(1 + lengthSize + payloadSizeBytes);
+  encoded[0] = PAYLOAD_TAG;
+  let position = 1;
+  let length = payloadSizeBytes;
+  while (length >= 0x80) {
+    encoded[position++] = (length & 0x7f) | 0x80;
+    length >>>= 7;
+  }
+  encoded[position++] = length;
+  return { encoded, payload: encoded.subarray(position) };
 }
 
 const PAYLOAD_TAG = (1 << 3) | 2; // field 1, length-delimited
 
-/** Protobuf encoding of Frame. The payload is copied once, into the message that gRPC sends. */
+/** Protobuf encoding of Frame. */
 export function encodeFrame(frame: RawFrame): Buffer {
-  const { payload } = frame;
-  let lengthSize = 1;
-  for (let rest = payload.length >>> 7; rest !== 0; rest >>>= 7) lengthSize++;
-  const target = Buffer.allocUnsafe(1 + lengthSize + payload.length);
-  target[0] = PAYLOAD_TAG;
-  let position = 1;
-  let length = payload.length;
-  while (length >= 0x80) {
-    target[position++] = (length & 0x7f) | 0x80;
-    length >>>= 7;
-  }
-  target[position++] = length;
-  payload.copy(target, position);
-  return target;
+  if (frame.encoded !== undefined) return frame.encoded;
+  const made = frameWithRoom(frame.payload.length);
+  frame.payload.copy(made.payload);
+  return made.encoded;
 }
 
 /** The payload is a view of `message`. An unknown field is skipped, as protobuf asks. @throws RangeError on garbage */

@@ -1,4 +1,4 @@
-export { decodeFrame, encodeFrame, type RawFrame } from "./frame.ts";
+export { decodeFrame, encodeFrame, frameWithRoom, type RawFrame } from "./frame.ts";
 export type { Broker__Output as Broker } from "./generated/millrace/v1/Broker.ts";
 export type { BrokerHeartbeat, BrokerHeartbeat__Output } from "./generated/millrace/v1/BrokerHeartbeat.ts";
 export type { BrokerState__Output as BrokerState } from "./generated/millrace/v1/BrokerState.ts";
@@ -34,5 +34,12 @@ export {
 } from "./records/sequence-number.ts";
 export { Controller, Peer, ShardLog } from "./services.ts";
 export { BinaryReader, BinaryWriter, readerOf } from "./shard-log/binary.ts";
-export { decodeItems, encodeItems, itemSizeBytes, type FrameItem, type OutgoingItem } from "./shard-log/item-frames.ts";
+export {
+  decodeItems,
+  encodeItemFrame,
+  encodeItems,
+  itemSizeBytes,
+  type FrameItem,
+  type OutgoingItem,
+} from "./shard-log/item-frames.ts";
 export * from "./shard-log/messages.ts";

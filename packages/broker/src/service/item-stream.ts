@@ -2,7 +2,7 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import {
   decodeItems,
-  encodeItems,
+  encodeItemFrame,
   type FrameItem,
   itemSizeBytes,
   type OutgoingItem,
@@ -55,7 +55,7 @@ export function serveItems(
       do sizeBytes += itemSizeBytes(items[end++] as OutgoingItem);
       while (end < items.length && sizeBytes + itemSizeBytes(items[end] as OutgoingItem) <= FRAME_SIZE_BYTES_AIM);
       unsentBytes += sizeBytes;
-      call.write({ payload: encodeItems(items.slice(at, end)) }, () => {
+      call.write(encodeItemFrame(items.slice(at, end)), () => {
         unsentBytes -= sizeBytes;
         regulate();
       });

@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import { BatchBuilder, type ShardView, type StreamView } from "@millrace/client";
-import { BATCH_ID_SIZE_BYTES, EXPLICIT_HASH_KEY_SIZE_BYTES } from "@millrace/proto";
+import {
+  BATCH_HEADER_SIZE_BYTES,
+  BATCH_ID_SIZE_BYTES,
+  EXPLICIT_HASH_KEY_SIZE_BYTES,
+  recordSizeBytes,
+} from "@millrace/proto";
 import { crc32c } from "@node-rs/crc32";
 import { defined, type Random } from "@millrace/util";
 import type { ApiRequest } from "../http/api-types.ts";
@@ -36,6 +41,7 @@ export function partsOf(put: PutBatch, view: StreamView, positions: Iterable<num
 /** Packs the first `count` records of a part. */
 export function packPart(put: PutBatch, { positions }: ShardPart, count: number, batchId: Buffer): Buffer {
   const builder = new BatchBuilder();
+  builder.reserve(packedSizeBytes(put, positions, count));
   for (let i = 0; i < count; i++) {
     const position = positions[i] as number;
     const keyStart = put.keyOffsets[position] as number;
@@ -47,6 +53,16 @@ export function packPart(put: PutBatch, { positions }: ShardPart, count: number,
     builder.addRecord(put.keys, hasKey ? keyStart : -1, keyEnd, put.data, dataStart, dataEnd, hashKey);
   }
   return builder.seal({ flags: 0, batchId });
+}
+
+function packedSizeBytes(put: PutBatch, positions: readonly number[], count: number): number {
+  let sizeBytes = BATCH_HEADER_SIZE_BYTES;
+  for (let i = 0; i < count; i++) {
+    const position = positions[i] as number;
+    const hasHashKey = (put.hashKeyLengths[position] as number) > 0;
+    sizeBytes += recordSizeBytes(put.keyLengths[position] as number, put.dataLengths[position] as number, hasHashKey);
+  }
+  return sizeBytes;
 }
 
 function explicitHashKey(put: PutBatch, position: number): Uint8Array | undefined {

@@ -1,3 +1,4 @@
+import type { RawFrame } from "@millrace/proto";
 import type { NodeId } from "@millrace/raft";
 import type { PeerHandler, PeerTransport } from "../types.ts";
 
@@ -74,7 +75,7 @@ class MemoryTransport implements PeerTransport {
     this.#network.connectAll();
   }
 
-  send(to: NodeId, payload: Buffer): boolean {
+  send(to: NodeId, { payload }: RawFrame): boolean {
     return this.#connected.has(to) && this.#network.deliver(this.nodeId, to, payload);
   }
 

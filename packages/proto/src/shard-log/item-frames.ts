@@ -1,4 +1,5 @@
 import { assert } from "@millrace/util";
+import { frameWithRoom, type RawFrame } from "../frame.ts";
 
 /**
  * Many small requests or answers in one stream frame. An item: u32 size of what follows | u32 request id | u8 kind |
@@ -13,11 +14,27 @@ export interface FrameItem {
 export const ITEM_HEADER_SIZE_BYTES = 9;
 const SIZE_FIELD_BYTES = 4;
 
-/** One frame payload for `items`; bodies given in pieces are joined by the one copy that gRPC needs anyway. */
+/** One frame payload for `items`. */
 export function encodeItems(items: readonly OutgoingItem[]): Buffer {
+  const target = Buffer.allocUnsafe(totalSizeBytes(items));
+  writeItems(items, target);
+  return target;
+}
+
+/** A frame of `items`, ready to be sent: bodies are copied once, here. */
+export function encodeItemFrame(items: readonly OutgoingItem[]): RawFrame {
+  const frame = frameWithRoom(totalSizeBytes(items));
+  writeItems(items, frame.payload);
+  return frame;
+}
+
+function totalSizeBytes(items: readonly OutgoingItem[]): number {
   let total = 0;
   for (const item of items) total += itemSizeBytes(item);
-  const target = Buffer.allocUnsafe(total);
+  return total;
+}
+
+function writeItems(items: readonly OutgoingItem[], target: Buffer): void {
   let position = 0;
   for (const item of items) {
     const end = position + itemSizeBytes(item);
@@ -31,7 +48,6 @@ export function encodeItems(items: readonly OutgoingItem[]): Buffer {
     }
     assert(position === end, "an item fills its room");
   }
-  return target;
 }
 
 export interface OutgoingItem {
