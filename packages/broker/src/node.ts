@@ -36,13 +36,18 @@ export class BrokerNode {
   readonly metadata: ClusterMetadata;
   readonly #shards = new Map<number, ShardLog>();
   readonly #deleting = new Set<number>();
+  /** Children of reshards that are under way, by stream: hosted, and not part of the stream yet. */
+  readonly #pendingChildren = new Map<number, readonly Shard[]>();
   readonly budget = new ByteBudget(IN_FLIGHT_BYTES_MAX);
   readonly #watch: Watch;
   readonly #timers = new Set<Timer>();
   readonly #leaderChanges = new Set<number>();
+  readonly #closeWatched = new Set<number>();
   #isSaving = false;
   #isHeartbeatDue = false;
   #isHeartbeatRunning = false;
+  /** Something to tell came up while a heartbeat was on its way. */
+  #isMissed = false;
   #isRegistered = false;
   #isClosed = false;
 
@@ -101,18 +106,58 @@ export class BrokerNode {
     if (change.brokersChanged) {
       host.setPeers(new Map(this.metadata.brokers.map((broker) => [broker.nodeId, broker.address])));
     }
+    for (const streamId of change.removedStreamIds) this.#pendingChildren.delete(streamId);
     for (const { stream } of change.streams) {
-      for (const shard of stream.shards) {
+      const children = stream.reshard?.children ?? [];
+      this.#pendingChildren.set(stream.streamId, children);
+      if (children.length === 0) this.#pendingChildren.delete(stream.streamId);
+      for (const shard of [...stream.shards, ...children]) {
         if (stream.status === "DELETING") this.#drop(shard.groupId);
         else if (shard.replicas.includes(nodeId)) this.#host(shard);
       }
     }
-    for (const groupId of [...this.#shards.keys()]) {
-      if (this.metadata.shardByGroup(groupId) === undefined) this.#drop(groupId);
-    }
+    for (const groupId of [...this.#shards.keys()]) if (!this.#isWanted(groupId)) this.#drop(groupId);
+    this.#closeParents();
     this.#dropLeftovers();
     this.#saveMetadataSoon();
     this.#heartbeatSoon();
+  }
+
+  #isWanted(groupId: number): boolean {
+    if (this.metadata.shardByGroup(groupId) !== undefined) return true;
+    for (const children of this.#pendingChildren.values()) {
+      if (children.some((child) => child.groupId === groupId)) return true;
+    }
+    return false;
+  }
+
+  /** Shards that a reshard wants closed now, of those that are led here. */
+  *#closing(): Generator<ShardLog> {
+    for (const streamId of this.#pendingChildren.keys()) {
+      const view = this.metadata.streamById(streamId);
+      const reshard = view?.stream.reshard;
+      if (view === undefined || reshard == null || !reshard.closeRequested) continue;
+      for (const number of reshard.parents) {
+        const groupId = view.shardByNumber(number)?.groupId;
+        const shard = groupId === undefined ? undefined : this.#shards.get(groupId);
+        if (shard?.isLeading === true) yield shard;
+      }
+    }
+  }
+
+  #closeParents(): void {
+    for (const shard of this.#closing()) {
+      if (shard.position.closed) continue;
+      shard.close();
+      if (this.#closeWatched.has(shard.groupId)) continue;
+      this.#closeWatched.add(shard.groupId);
+      const stopListening = shard.onCommit(() => {
+        if (!shard.position.closed) return;
+        stopListening();
+        this.#closeWatched.delete(shard.groupId);
+        this.#heartbeatSoon();
+      });
+    }
   }
 
   #host({ groupId, replicas }: Shard): void {
@@ -153,7 +198,7 @@ export class BrokerNode {
     for (const { groupId } of [...this.#options.store.groups()]) {
       const isOld = groupId >= SHARD_GROUP_ID_MIN && groupId <= this.metadata.groupIdMax;
       if (!isOld || this.#shards.has(groupId) || this.#deleting.has(groupId)) continue;
-      if (this.metadata.shardByGroup(groupId) === undefined) this.#delete(groupId);
+      if (!this.#isWanted(groupId)) this.#delete(groupId);
     }
   }
 
@@ -202,17 +247,20 @@ export class BrokerNode {
 
   #heartbeat(): void {
     if (this.#isHeartbeatRunning) {
+      this.#isMissed = true;
       return;
     }
     this.#isHeartbeatRunning = true;
     this.#leaderChanges.clear();
+    this.#closeParents();
     this.#sendHeartbeat()
       .catch((error: unknown) => {
         this.#options.logger.debug({ error: errorMessage(error) }, "no controller heard the heartbeat");
       })
       .finally(() => {
         this.#isHeartbeatRunning = false;
-        if (this.#leaderChanges.size > 0) this.#heartbeatSoon();
+        if (this.#leaderChanges.size > 0 || this.#isMissed) this.#heartbeatSoon();
+        this.#isMissed = false;
       });
   }
 
@@ -242,6 +290,7 @@ export class BrokerNode {
       deletedGroups: this.#droppedGroups(),
       freeBytes: store.stats().freeBytes,
       problems: this.problems,
+      closedGroups: [...this.#closing()].filter((shard) => shard.position.closed).map((shard) => shard.groupId),
     };
   }
 
@@ -255,7 +304,7 @@ export class BrokerNode {
     const gone: number[] = [];
     for (const { stream } of this.metadata.allStreams()) {
       if (stream.status !== "DELETING") continue;
-      for (const { groupId } of stream.shards) {
+      for (const { groupId } of [...stream.shards, ...(stream.reshard?.children ?? [])]) {
         if (!this.#shards.has(groupId) && !this.#deleting.has(groupId)) gone.push(groupId);
       }
     }

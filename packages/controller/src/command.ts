@@ -8,6 +8,10 @@ export type ActivateStream__Output = Kind<"activateStream">;
 export type RemoveStream__Output = Kind<"removeStream">;
 export type InitializeCluster__Output = Kind<"initializeCluster">;
 export type SetBrokerState__Output = Kind<"setBrokerState">;
+export type UpdateStream__Output = Kind<"updateStream">;
+export type BeginReshard__Output = Kind<"beginReshard">;
+export type RequestClose__Output = Kind<"requestClose">;
+export type CompleteReshard__Output = Kind<"completeReshard">;
 
 const TIME_SIZE_BYTES = 8;
 const { requestSerialize, requestDeserialize } = Controller.service.Execute;

@@ -51,6 +51,14 @@ export class Liveness {
     return this.#heard.get(nodeId)?.heartbeat.deletedGroups.includes(groupId) ?? false;
   }
 
+  /** Its leader says that nothing will follow in it. */
+  isClosed(groupId: number, nowMs: number): boolean {
+    for (const [nodeId, { heartbeat }] of this.#heard) {
+      if (this.isAlive(nodeId, nowMs) && heartbeat.closedGroups.includes(groupId)) return true;
+    }
+    return false;
+  }
+
   problemsOf(nodeId: string): readonly string[] {
     return this.#heard.get(nodeId)?.heartbeat.problems ?? [];
   }

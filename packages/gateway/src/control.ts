@@ -49,6 +49,20 @@ function refusalOf({ code, message, details }: CommandError, { stream, accountId
   switch (code) {
     case "STREAM_EXISTS":
       return awsError("STREAM_EXISTS", { stream, accountId });
+    case "STREAM_HAS_CONSUMERS":
+      return awsError("STREAM_HAS_CONSUMERS", { stream, accountId });
+    case "TOO_MANY_TAGS":
+      return awsError("TOO_MANY_TAGS", { stream, accountId, limit: 50 });
+    case "CONSUMER_EXISTS":
+      return awsError("RESOURCE_IN_USE", { text: message });
+    case "CONSUMER_NOT_FOUND":
+      return awsError("RESOURCE_NOT_FOUND", { text: message });
+    case "SHARD_NOT_FOUND":
+    case "SHARD_CLOSED":
+    case "SPLIT_KEY":
+    case "NOT_ADJACENT":
+      // The gateway's own check words these; this one lost a race.
+      return awsError("INVALID_ARGUMENT", { text: message });
     case "STREAM_NOT_FOUND":
       return awsError("STREAM_NOT_FOUND", { stream, accountId });
     case "STREAM_NOT_ACTIVE":

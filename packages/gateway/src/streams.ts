@@ -1,7 +1,7 @@
 import type { ClusterMetadata, ShardView, StreamView } from "@millrace/client";
 import { formatSequenceNumber, SEQUENCE_INDEX_MAX } from "@millrace/proto";
 import { type AwsError, awsError } from "./errors.ts";
-import type { ChildShard, Shard } from "./model/generated/kinesis-types.ts";
+import type { ChildShard, EnhancedMetrics, Shard } from "./model/generated/kinesis-types.ts";
 
 /** How a request names its stream, and who asks. */
 export interface StreamReference {
@@ -82,4 +82,15 @@ export function childShardsOf({ shard, stream }: ShardView): ChildShard[] {
       ParentShards: [child.shard.parent, child.shard.adjacentParent].filter((number) => number >= 0).map(shardIdOf),
       HashKeyRange: { StartingHashKey: child.shard.startingHashKey, EndingHashKey: child.shard.endingHashKey },
     }));
+}
+
+/** As the Describe operations show it. The key id only where there is one. */
+export function encryptionOf({ stream }: StreamView) {
+  const { encryptionKeyId } = stream;
+  if (encryptionKeyId === "") return { EncryptionType: "NONE" as const };
+  return { EncryptionType: "KMS" as const, KeyId: encryptionKeyId };
+}
+
+export function shardLevelMetrics({ stream }: StreamView) {
+  return stream.shardLevelMetrics as NonNullable<EnhancedMetrics["ShardLevelMetrics"]>;
 }

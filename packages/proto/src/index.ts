@@ -8,11 +8,13 @@ export type { ClusterStatus__Output as ClusterStatus } from "./generated/millrac
 export type { Command, Command__Output } from "./generated/millrace/v1/Command.ts";
 export type { CommandError__Output as CommandError } from "./generated/millrace/v1/CommandError.ts";
 export type { CommandResult, CommandResult__Output } from "./generated/millrace/v1/CommandResult.ts";
+export type { Consumer__Output as Consumer } from "./generated/millrace/v1/Consumer.ts";
 export type { ControllerClient, ControllerHandlers } from "./generated/millrace/v1/Controller.ts";
 export type { HeartbeatResult__Output as HeartbeatResult } from "./generated/millrace/v1/HeartbeatResult.ts";
 export type { MetadataUpdate, MetadataUpdate__Output } from "./generated/millrace/v1/MetadataUpdate.ts";
 export type { NodeStatus__Output as NodeStatus } from "./generated/millrace/v1/NodeStatus.ts";
 export type { PeerClient, PeerHandlers } from "./generated/millrace/v1/Peer.ts";
+export type { Reshard__Output as Reshard } from "./generated/millrace/v1/Reshard.ts";
 export type { Shard__Output as Shard } from "./generated/millrace/v1/Shard.ts";
 export type { ShardLogClient, ShardLogHandlers } from "./generated/millrace/v1/ShardLog.ts";
 export type { Stream__Output as Stream } from "./generated/millrace/v1/Stream.ts";

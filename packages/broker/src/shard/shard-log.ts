@@ -1,6 +1,9 @@
+import { BatchBuilder } from "@millrace/client";
 import type { GroupHandle, StateMachine } from "@millrace/multiraft";
 import type { Entry } from "@millrace/raft";
 import {
+  BATCH_FLAG_CLOSE,
+  BATCH_ID_SIZE_BYTES,
   encodeLocateResult,
   encodeReadResultPrefix,
   encodeThrottled,
@@ -107,6 +110,16 @@ export class ShardLog implements StateMachine {
 
   append(call: AppendCall, respond: Respond): void {
     this.#appender.append(call, respond);
+  }
+
+  /** At the leader: nothing follows from here on. Once, however often it is asked for, and by whichever leader. */
+  close(): void {
+    if (!this.isLeading || this.#state.closed) return;
+    const batchId = Buffer.alloc(BATCH_ID_SIZE_BYTES, 0xff);
+    batchId.writeDoubleLE(this.groupId);
+    const batch = new BatchBuilder().seal({ flags: BATCH_FLAG_CLOSE, batchId });
+    // Whoever asked looks at the position: an attempt that failed is made again with the next heartbeat.
+    this.#appender.append({ batch, quotas: false }, () => undefined);
   }
 
   async read(request: ReadRequest, respond: RespondPieces): Promise<void> {

@@ -24,6 +24,13 @@ export function streamOf(
     retentionHours: 24,
     maxRecordSizeKib: 1_024,
     tags: {},
+    encryptionKeyId: "",
+    shardLevelMetrics: [],
+    consumers: [],
+    policy: "",
+    recordDistribution: "",
+    warmThroughputMibps: 0,
+    reshard: null,
     shards: uniformHashKeyRanges(shardCount).map(({ starting, ending }, number): Shard => ({
       number,
       groupId: firstGroupId + number,

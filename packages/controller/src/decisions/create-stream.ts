@@ -43,6 +43,13 @@ export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, i
     maxRecordSizeKib: input.maxRecordSizeKib || DEFAULT_MAX_RECORD_SIZE_KIB,
     tags,
     shards,
+    encryptionKeyId: "",
+    shardLevelMetrics: [],
+    consumers: [],
+    policy: "",
+    recordDistribution: "",
+    warmThroughputMibps: 0,
+    reshard: null,
   });
 };
 
@@ -64,11 +71,17 @@ function checkLimits(state: ClusterState, key: StreamKey, shardCount: number, is
     if (streams.filter(({ mode }) => mode === "ON_DEMAND").length < ON_DEMAND_STREAMS_MAX) return;
     throw new Refusal("ON_DEMAND_LIMIT_EXCEEDED", `${ON_DEMAND_STREAMS_MAX} on-demand streams exist`);
   }
+  checkShardLimit(state, key, shardCount);
+}
+
+/** @throws Refusal SHARD_LIMIT_EXCEEDED */
+export function checkShardLimit(state: ClusterState, key: StreamKey, additional: number): void {
+  if (state.cluster?.settings?.quotas === "off") return;
   const current = openShardCount(state, key);
-  if (current + shardCount <= SHARD_LIMIT_PER_REGION) return;
+  if (current + additional <= SHARD_LIMIT_PER_REGION) return;
   throw new Refusal("SHARD_LIMIT_EXCEEDED", `${current} shards exist, ${SHARD_LIMIT_PER_REGION} are allowed`, {
     current: String(current),
     limit: String(SHARD_LIMIT_PER_REGION),
-    additional: String(shardCount),
+    additional: String(additional),
   });
 }

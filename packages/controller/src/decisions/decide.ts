@@ -5,7 +5,9 @@ import { initializeCluster, registerBroker, setBrokerState } from "./brokers.ts"
 import { createStream } from "./create-stream.ts";
 import { type Decision, Refusal } from "./decision.ts";
 import { deleteStream } from "./delete-stream.ts";
+import { beginReshard, completeReshard, requestClose } from "./reshard.ts";
 import { activateStream, removeStream } from "./stream-lifecycle.ts";
+import { updateStream } from "./update-stream.ts";
 
 type KindName = NonNullable<Command__Output["kind"]>;
 type Decisions = { readonly [K in KindName]: Decision<NonNullable<Command__Output[K]>> };
@@ -19,6 +21,10 @@ const DECISIONS: Decisions = {
   removeStream,
   initializeCluster,
   setBrokerState,
+  updateStream,
+  beginReshard,
+  requestClose,
+  completeReshard,
 };
 
 export interface Decided {

@@ -34,7 +34,9 @@ export class Placement {
         `${zonesUp} of ${this.#zones.length} zones have a broker that is up; ${this.#replicationFactor} zones are needed`,
       );
     }
-    for (const stream of state.streams.values()) for (const { replicas } of stream.shards) this.#count(replicas);
+    for (const { shards, reshard } of state.streams.values()) {
+      for (const { replicas } of [...shards, ...(reshard?.children ?? [])]) this.#count(replicas);
+    }
   }
 
   #count(replicas: readonly string[]): void {

@@ -4,7 +4,7 @@ import type { Decision } from "./decision.ts";
 /** Every shard has a leader. Late or repeated: nothing happens. */
 export const activateStream: Decision<ActivateStream__Output> = ({ state }, { streamId }) => {
   const stream = state.streams.get(streamId);
-  if (stream?.status === "CREATING" || stream?.status === "UPDATING") state.putStream({ ...stream, status: "ACTIVE" });
+  if (stream?.status === "CREATING") state.putStream({ ...stream, status: "ACTIVE" });
 };
 
 /** Its shards are gone from the brokers. */

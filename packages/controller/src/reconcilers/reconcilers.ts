@@ -43,8 +43,9 @@ export const streamActivation: Reconciler = function* ({ state, liveness, nowMs 
 };
 
 export const streamRemoval: Reconciler = function* ({ state, liveness, nowMs }) {
-  for (const { streamId, status, shards } of state.streams.values()) {
+  for (const { streamId, status, shards: own, reshard } of state.streams.values()) {
     if (status !== "DELETING") continue;
+    const shards = [...own, ...(reshard?.children ?? [])];
     const isGone = (groupId: number) => (nodeId: string) =>
       liveness.hasDropped(nodeId, groupId) ||
       !state.brokers.has(nodeId) ||
@@ -54,4 +55,25 @@ export const streamRemoval: Reconciler = function* ({ state, liveness, nowMs }) 
   }
 };
 
-export const RECONCILERS: readonly Reconciler[] = [brokerStates, streamActivation, streamRemoval];
+export const resharding: Reconciler = function* ({ state, liveness, nowMs }) {
+  const waiting = [...state.streams.values()].filter(({ status }) => status === "UPDATING");
+  if (waiting.length === 0) return;
+  const leaders = liveness.leaders(nowMs);
+  for (const { streamId, shards, reshard } of waiting) {
+    if (reshard === null) continue;
+    if (!reshard.closeRequested) {
+      if (!reshard.children.every(({ groupId }) => leaders.has(groupId))) continue;
+      yield {
+        key: `close ${streamId} ${reshard.children[0]?.number}`,
+        command: { kind: "requestClose", requestClose: { streamId } },
+      };
+      continue;
+    }
+    const parents = shards.filter(({ number }) => reshard.parents.includes(number));
+    if (!parents.every(({ groupId }) => liveness.isClosed(groupId, nowMs))) continue;
+    const command = { kind: "completeReshard", completeReshard: { streamId } } as const;
+    yield { key: `complete ${streamId} ${reshard.children[0]?.number}`, command };
+  }
+};
+
+export const RECONCILERS: readonly Reconciler[] = [brokerStates, streamActivation, streamRemoval, resharding];

@@ -1,4 +1,4 @@
-import { streamArn, streamOf } from "../streams.ts";
+import { encryptionOf, shardLevelMetrics, streamArn, streamOf } from "../streams.ts";
 import { defineOperation } from "./operation.ts";
 
 export const describeStreamSummary = defineOperation("DescribeStreamSummary", (input, { metadata }, request) => {
@@ -12,10 +12,10 @@ export const describeStreamSummary = defineOperation("DescribeStreamSummary", (i
       StreamModeDetails: { StreamMode: stream.mode },
       RetentionPeriodHours: stream.retentionHours,
       StreamCreationTimestamp: stream.createdAtMs,
-      EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
-      EncryptionType: "NONE",
+      EnhancedMonitoring: [{ ShardLevelMetrics: shardLevelMetrics(view) }],
+      ...encryptionOf(view),
       OpenShardCount: stream.status === "CREATING" ? 0 : view.openShards.length,
-      ConsumerCount: 0,
+      ConsumerCount: stream.consumers.length,
       MaxRecordSizeInKiB: stream.maxRecordSizeKib,
     },
   };

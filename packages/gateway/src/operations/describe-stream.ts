@@ -1,5 +1,5 @@
 import { parseShardId } from "@millrace/proto";
-import { shardDescription, streamArn, streamOf } from "../streams.ts";
+import { encryptionOf, shardDescription, shardLevelMetrics, streamArn, streamOf } from "../streams.ts";
 import { defineOperation } from "./operation.ts";
 
 const PAGE_MAX = 100;
@@ -20,8 +20,8 @@ export const describeStream = defineOperation("DescribeStream", (input, { metada
       HasMoreShards: page.length < visible.length,
       RetentionPeriodHours: stream.retentionHours,
       StreamCreationTimestamp: stream.createdAtMs,
-      EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
-      EncryptionType: "NONE",
+      EnhancedMonitoring: [{ ShardLevelMetrics: shardLevelMetrics(view) }],
+      ...encryptionOf(view),
     },
   };
 });

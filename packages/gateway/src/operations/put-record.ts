@@ -2,7 +2,7 @@ import { parseSequenceNumber } from "@millrace/proto";
 import { awsError } from "../errors.ts";
 import { parsePut } from "../protocol/put-batch.ts";
 import { serializeOutput } from "../protocol/write-output.ts";
-import { checkSizes, storeRecords, writableStream } from "../records/put-records.ts";
+import { checkSizes, isEncrypted, storeRecords, writableStream } from "../records/put-records.ts";
 import type { Operation } from "./operation.ts";
 
 export const putRecord: Operation = {
@@ -34,7 +34,11 @@ export const putRecord: Operation = {
     }
     return {
       status: 200,
-      body: serializeOutput("PutRecord", encoding, { ShardId: shardId, SequenceNumber: sequenceNumber }),
+      body: serializeOutput("PutRecord", encoding, {
+        ShardId: shardId,
+        SequenceNumber: sequenceNumber,
+        ...(isEncrypted(view) ? { EncryptionType: "KMS" as const } : {}),
+      }),
     };
   },
 };

@@ -4,7 +4,14 @@ import { ByteWriter } from "../protocol/byte-writer.ts";
 import { parsePut } from "../protocol/put-batch.ts";
 import type { Encoding } from "../protocol/wire-value.ts";
 import { serializeOutput } from "../protocol/write-output.ts";
-import { checkSizes, type PutFailure, type PutOutcome, storeRecords, writableStream } from "../records/put-records.ts";
+import {
+  checkSizes,
+  isEncrypted,
+  type PutFailure,
+  type PutOutcome,
+  storeRecords,
+  writableStream,
+} from "../records/put-records.ts";
 import type { Operation } from "./operation.ts";
 
 const JSON_BYTES_PER_RECORD = 128;
@@ -46,7 +53,8 @@ function writeResult(encoding: Encoding, count: number, outcome: PutOutcome): Bu
   for (let i = 0; i < count; i++) if (failures[i] !== undefined) failedCount++;
   if (encoding === "cbor") {
     const Records = Array.from({ length: count }, (_, i) => entryOf(outcome, i));
-    return serializeOutput("PutRecords", encoding, { FailedRecordCount: failedCount, Records });
+    const encryption = isEncrypted(outcome.view) ? { EncryptionType: "KMS" as const } : {};
+    return serializeOutput("PutRecords", encoding, { FailedRecordCount: failedCount, Records, ...encryption });
   }
   const writer = new ByteWriter(count * JSON_BYTES_PER_RECORD + 64);
   writer.ascii(`{"FailedRecordCount":${failedCount},"Records":[`);
@@ -59,7 +67,7 @@ function writeResult(encoding: Encoding, count: number, outcome: PutOutcome): Bu
       writer.utf8(JSON.stringify({ ErrorCode: code, ErrorMessage: message }));
     }
   }
-  writer.ascii("]}");
+  writer.ascii(isEncrypted(outcome.view) ? '],"EncryptionType":"KMS"}' : "]}");
   return writer.finish();
 }
 

@@ -8,6 +8,28 @@ import { getRecords } from "./get-records.ts";
 import { getShardIterator } from "./get-shard-iterator.ts";
 import { listShards } from "./list-shards.ts";
 import { listStreams } from "./list-streams.ts";
+import { describeAccountSettings, updateAccountSettings } from "./account-settings.ts";
+import { addTagsToStream } from "./add-tags-to-stream.ts";
+import { disableEnhancedMonitoring, enableEnhancedMonitoring } from "./enhanced-monitoring.ts";
+import { listTagsForResource } from "./list-tags-for-resource.ts";
+import { listTagsForStream } from "./list-tags-for-stream.ts";
+import { removeTagsFromStream } from "./remove-tags-from-stream.ts";
+import { mergeShards, splitShard, updateShardCount } from "./reshard.ts";
+import { deleteResourcePolicy, getResourcePolicy, putResourcePolicy } from "./resource-policies.ts";
+import { decreaseStreamRetentionPeriod, increaseStreamRetentionPeriod } from "./retention-period.ts";
+import {
+  deregisterStreamConsumer,
+  describeStreamConsumer,
+  listStreamConsumers,
+  registerStreamConsumer,
+} from "./stream-consumers.ts";
+import { startStreamEncryption, stopStreamEncryption } from "./stream-encryption.ts";
+import { tagResource } from "./tag-resource.ts";
+import { untagResource } from "./untag-resource.ts";
+import { updateMaxRecordSize } from "./update-max-record-size.ts";
+import { updateStreamMode } from "./update-stream-mode.ts";
+import { updateStreamRecordDistributionStrategy } from "./update-stream-record-distribution-strategy.ts";
+import { updateStreamWarmThroughput } from "./update-stream-warm-throughput.ts";
 import type { Operation } from "./operation.ts";
 import { putRecord } from "./put-record.ts";
 import { putRecords } from "./put-records.ts";
@@ -25,6 +47,34 @@ const OPERATIONS: readonly Operation[] = [
   listStreams,
   putRecord,
   putRecords,
+  addTagsToStream,
+  decreaseStreamRetentionPeriod,
+  deleteResourcePolicy,
+  deregisterStreamConsumer,
+  describeAccountSettings,
+  describeStreamConsumer,
+  disableEnhancedMonitoring,
+  enableEnhancedMonitoring,
+  getResourcePolicy,
+  increaseStreamRetentionPeriod,
+  listStreamConsumers,
+  listTagsForResource,
+  listTagsForStream,
+  mergeShards,
+  putResourcePolicy,
+  registerStreamConsumer,
+  removeTagsFromStream,
+  splitShard,
+  startStreamEncryption,
+  stopStreamEncryption,
+  tagResource,
+  untagResource,
+  updateAccountSettings,
+  updateMaxRecordSize,
+  updateShardCount,
+  updateStreamMode,
+  updateStreamRecordDistributionStrategy,
+  updateStreamWarmThroughput,
 ];
 
 export const OPERATION_TABLE: ReadonlyMap<OperationName, Operation> = new Map(

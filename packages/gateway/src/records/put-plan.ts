@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { BatchBuilder, type ShardView, type StreamView } from "@millrace/client";
 import {
+  BATCH_FLAG_ENCRYPTED,
   BATCH_HEADER_SIZE_BYTES,
   BATCH_ID_SIZE_BYTES,
   EXPLICIT_HASH_KEY_SIZE_BYTES,
@@ -39,7 +40,13 @@ export function partsOf(put: PutBatch, view: StreamView, positions: Iterable<num
 }
 
 /** Packs the first `count` records of a part. */
-export function packPart(put: PutBatch, { positions }: ShardPart, count: number, batchId: Buffer): Buffer {
+export function packPart(
+  put: PutBatch,
+  { positions }: ShardPart,
+  count: number,
+  batchId: Buffer,
+  encrypted: boolean,
+): Buffer {
   const builder = new BatchBuilder();
   builder.reserve(packedSizeBytes(put, positions, count));
   for (let i = 0; i < count; i++) {
@@ -52,7 +59,7 @@ export function packPart(put: PutBatch, { positions }: ShardPart, count: number,
     const hashKey = explicitHashKey(put, position);
     builder.addRecord(put.keys, hasKey ? keyStart : -1, keyEnd, put.data, dataStart, dataEnd, hashKey);
   }
-  return builder.seal({ flags: 0, batchId });
+  return builder.seal({ flags: encrypted ? BATCH_FLAG_ENCRYPTED : 0, batchId });
 }
 
 function packedSizeBytes(put: PutBatch, positions: readonly number[], count: number): number {

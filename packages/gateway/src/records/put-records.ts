@@ -146,7 +146,7 @@ class Storing {
   }
 
   #append(part: ShardPart, count: number, batchId: Buffer): Promise<AppendResult> {
-    const batch = packPart(this.#put, part, count, batchId);
+    const batch = packPart(this.#put, part, count, batchId, isEncrypted(part.shard.stream));
     const { signal } = this.#request;
     const options = { timeoutMs: PUT_TIMEOUT_MS, signal, quotas: this.#quotas };
     return this.#services.router.append(part.shard.groupId, batch, options);
@@ -194,4 +194,9 @@ class Storing {
 
 function streamGone({ key }: StreamView): AwsError {
   return awsError("STREAM_NOT_FOUND", { stream: key.name, accountId: key.accountId });
+}
+
+/** Records are marked as of the time they are written; what is on disk is not encrypted by it. */
+export function isEncrypted({ stream }: StreamView): boolean {
+  return stream.encryptionKeyId !== "";
 }

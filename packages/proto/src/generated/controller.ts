@@ -2,6 +2,7 @@ import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { ActivateStream as _millrace_v1_ActivateStream, ActivateStream__Output as _millrace_v1_ActivateStream__Output } from './millrace/v1/ActivateStream.ts';
+import type { BeginReshard as _millrace_v1_BeginReshard, BeginReshard__Output as _millrace_v1_BeginReshard__Output } from './millrace/v1/BeginReshard.ts';
 import type { Broker as _millrace_v1_Broker, Broker__Output as _millrace_v1_Broker__Output } from './millrace/v1/Broker.ts';
 import type { BrokerHeartbeat as _millrace_v1_BrokerHeartbeat, BrokerHeartbeat__Output as _millrace_v1_BrokerHeartbeat__Output } from './millrace/v1/BrokerHeartbeat.ts';
 import type { ClusterIdentity as _millrace_v1_ClusterIdentity, ClusterIdentity__Output as _millrace_v1_ClusterIdentity__Output } from './millrace/v1/ClusterIdentity.ts';
@@ -10,21 +11,31 @@ import type { ClusterStatus as _millrace_v1_ClusterStatus, ClusterStatus__Output
 import type { Command as _millrace_v1_Command, Command__Output as _millrace_v1_Command__Output } from './millrace/v1/Command.ts';
 import type { CommandError as _millrace_v1_CommandError, CommandError__Output as _millrace_v1_CommandError__Output } from './millrace/v1/CommandError.ts';
 import type { CommandResult as _millrace_v1_CommandResult, CommandResult__Output as _millrace_v1_CommandResult__Output } from './millrace/v1/CommandResult.ts';
+import type { CompleteReshard as _millrace_v1_CompleteReshard, CompleteReshard__Output as _millrace_v1_CompleteReshard__Output } from './millrace/v1/CompleteReshard.ts';
+import type { Consumer as _millrace_v1_Consumer, Consumer__Output as _millrace_v1_Consumer__Output } from './millrace/v1/Consumer.ts';
 import type { ControllerClient as _millrace_v1_ControllerClient, ControllerDefinition as _millrace_v1_ControllerDefinition } from './millrace/v1/Controller.ts';
 import type { CreateStream as _millrace_v1_CreateStream, CreateStream__Output as _millrace_v1_CreateStream__Output } from './millrace/v1/CreateStream.ts';
 import type { DeleteStream as _millrace_v1_DeleteStream, DeleteStream__Output as _millrace_v1_DeleteStream__Output } from './millrace/v1/DeleteStream.ts';
 import type { HeartbeatResult as _millrace_v1_HeartbeatResult, HeartbeatResult__Output as _millrace_v1_HeartbeatResult__Output } from './millrace/v1/HeartbeatResult.ts';
 import type { InitializeCluster as _millrace_v1_InitializeCluster, InitializeCluster__Output as _millrace_v1_InitializeCluster__Output } from './millrace/v1/InitializeCluster.ts';
 import type { LedGroup as _millrace_v1_LedGroup, LedGroup__Output as _millrace_v1_LedGroup__Output } from './millrace/v1/LedGroup.ts';
+import type { MergeShards as _millrace_v1_MergeShards, MergeShards__Output as _millrace_v1_MergeShards__Output } from './millrace/v1/MergeShards.ts';
 import type { MetadataUpdate as _millrace_v1_MetadataUpdate, MetadataUpdate__Output as _millrace_v1_MetadataUpdate__Output } from './millrace/v1/MetadataUpdate.ts';
 import type { NodeStatus as _millrace_v1_NodeStatus, NodeStatus__Output as _millrace_v1_NodeStatus__Output } from './millrace/v1/NodeStatus.ts';
+import type { PolicyChange as _millrace_v1_PolicyChange, PolicyChange__Output as _millrace_v1_PolicyChange__Output } from './millrace/v1/PolicyChange.ts';
 import type { RegisterBroker as _millrace_v1_RegisterBroker, RegisterBroker__Output as _millrace_v1_RegisterBroker__Output } from './millrace/v1/RegisterBroker.ts';
 import type { RemoveStream as _millrace_v1_RemoveStream, RemoveStream__Output as _millrace_v1_RemoveStream__Output } from './millrace/v1/RemoveStream.ts';
+import type { RequestClose as _millrace_v1_RequestClose, RequestClose__Output as _millrace_v1_RequestClose__Output } from './millrace/v1/RequestClose.ts';
+import type { Reshard as _millrace_v1_Reshard, Reshard__Output as _millrace_v1_Reshard__Output } from './millrace/v1/Reshard.ts';
 import type { SetBrokerState as _millrace_v1_SetBrokerState, SetBrokerState__Output as _millrace_v1_SetBrokerState__Output } from './millrace/v1/SetBrokerState.ts';
 import type { Shard as _millrace_v1_Shard, Shard__Output as _millrace_v1_Shard__Output } from './millrace/v1/Shard.ts';
+import type { ShardLevelMetrics as _millrace_v1_ShardLevelMetrics, ShardLevelMetrics__Output as _millrace_v1_ShardLevelMetrics__Output } from './millrace/v1/ShardLevelMetrics.ts';
+import type { SplitShard as _millrace_v1_SplitShard, SplitShard__Output as _millrace_v1_SplitShard__Output } from './millrace/v1/SplitShard.ts';
 import type { StatusRequest as _millrace_v1_StatusRequest, StatusRequest__Output as _millrace_v1_StatusRequest__Output } from './millrace/v1/StatusRequest.ts';
 import type { Stream as _millrace_v1_Stream, Stream__Output as _millrace_v1_Stream__Output } from './millrace/v1/Stream.ts';
 import type { StreamKey as _millrace_v1_StreamKey, StreamKey__Output as _millrace_v1_StreamKey__Output } from './millrace/v1/StreamKey.ts';
+import type { TagChange as _millrace_v1_TagChange, TagChange__Output as _millrace_v1_TagChange__Output } from './millrace/v1/TagChange.ts';
+import type { UpdateStream as _millrace_v1_UpdateStream, UpdateStream__Output as _millrace_v1_UpdateStream__Output } from './millrace/v1/UpdateStream.ts';
 import type { WatchRequest as _millrace_v1_WatchRequest, WatchRequest__Output as _millrace_v1_WatchRequest__Output } from './millrace/v1/WatchRequest.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -35,6 +46,7 @@ export interface ProtoGrpcType {
   millrace: {
     v1: {
       ActivateStream: MessageTypeDefinition<_millrace_v1_ActivateStream, _millrace_v1_ActivateStream__Output>
+      BeginReshard: MessageTypeDefinition<_millrace_v1_BeginReshard, _millrace_v1_BeginReshard__Output>
       Broker: MessageTypeDefinition<_millrace_v1_Broker, _millrace_v1_Broker__Output>
       BrokerHeartbeat: MessageTypeDefinition<_millrace_v1_BrokerHeartbeat, _millrace_v1_BrokerHeartbeat__Output>
       BrokerState: EnumTypeDefinition
@@ -44,23 +56,33 @@ export interface ProtoGrpcType {
       Command: MessageTypeDefinition<_millrace_v1_Command, _millrace_v1_Command__Output>
       CommandError: MessageTypeDefinition<_millrace_v1_CommandError, _millrace_v1_CommandError__Output>
       CommandResult: MessageTypeDefinition<_millrace_v1_CommandResult, _millrace_v1_CommandResult__Output>
+      CompleteReshard: MessageTypeDefinition<_millrace_v1_CompleteReshard, _millrace_v1_CompleteReshard__Output>
+      Consumer: MessageTypeDefinition<_millrace_v1_Consumer, _millrace_v1_Consumer__Output>
       Controller: SubtypeConstructor<typeof grpc.Client, _millrace_v1_ControllerClient> & { service: _millrace_v1_ControllerDefinition }
       CreateStream: MessageTypeDefinition<_millrace_v1_CreateStream, _millrace_v1_CreateStream__Output>
       DeleteStream: MessageTypeDefinition<_millrace_v1_DeleteStream, _millrace_v1_DeleteStream__Output>
       HeartbeatResult: MessageTypeDefinition<_millrace_v1_HeartbeatResult, _millrace_v1_HeartbeatResult__Output>
       InitializeCluster: MessageTypeDefinition<_millrace_v1_InitializeCluster, _millrace_v1_InitializeCluster__Output>
       LedGroup: MessageTypeDefinition<_millrace_v1_LedGroup, _millrace_v1_LedGroup__Output>
+      MergeShards: MessageTypeDefinition<_millrace_v1_MergeShards, _millrace_v1_MergeShards__Output>
       MetadataUpdate: MessageTypeDefinition<_millrace_v1_MetadataUpdate, _millrace_v1_MetadataUpdate__Output>
       NodeStatus: MessageTypeDefinition<_millrace_v1_NodeStatus, _millrace_v1_NodeStatus__Output>
+      PolicyChange: MessageTypeDefinition<_millrace_v1_PolicyChange, _millrace_v1_PolicyChange__Output>
       RegisterBroker: MessageTypeDefinition<_millrace_v1_RegisterBroker, _millrace_v1_RegisterBroker__Output>
       RemoveStream: MessageTypeDefinition<_millrace_v1_RemoveStream, _millrace_v1_RemoveStream__Output>
+      RequestClose: MessageTypeDefinition<_millrace_v1_RequestClose, _millrace_v1_RequestClose__Output>
+      Reshard: MessageTypeDefinition<_millrace_v1_Reshard, _millrace_v1_Reshard__Output>
       SetBrokerState: MessageTypeDefinition<_millrace_v1_SetBrokerState, _millrace_v1_SetBrokerState__Output>
       Shard: MessageTypeDefinition<_millrace_v1_Shard, _millrace_v1_Shard__Output>
+      ShardLevelMetrics: MessageTypeDefinition<_millrace_v1_ShardLevelMetrics, _millrace_v1_ShardLevelMetrics__Output>
+      SplitShard: MessageTypeDefinition<_millrace_v1_SplitShard, _millrace_v1_SplitShard__Output>
       StatusRequest: MessageTypeDefinition<_millrace_v1_StatusRequest, _millrace_v1_StatusRequest__Output>
       Stream: MessageTypeDefinition<_millrace_v1_Stream, _millrace_v1_Stream__Output>
       StreamKey: MessageTypeDefinition<_millrace_v1_StreamKey, _millrace_v1_StreamKey__Output>
       StreamMode: EnumTypeDefinition
       StreamStatus: EnumTypeDefinition
+      TagChange: MessageTypeDefinition<_millrace_v1_TagChange, _millrace_v1_TagChange__Output>
+      UpdateStream: MessageTypeDefinition<_millrace_v1_UpdateStream, _millrace_v1_UpdateStream__Output>
       WatchRequest: MessageTypeDefinition<_millrace_v1_WatchRequest, _millrace_v1_WatchRequest__Output>
     }
   }

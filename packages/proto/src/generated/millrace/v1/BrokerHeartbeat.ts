@@ -11,6 +11,7 @@ export interface BrokerHeartbeat {
   'deletedGroups'?: (number | string | Long)[];
   'freeBytes'?: (number | string | Long);
   'problems'?: (string)[];
+  'closedGroups'?: (number | string | Long)[];
 }
 
 export interface BrokerHeartbeat__Output {
@@ -21,4 +22,5 @@ export interface BrokerHeartbeat__Output {
   'deletedGroups': (number)[];
   'freeBytes': (number);
   'problems': (string)[];
+  'closedGroups': (number)[];
 }

@@ -7,6 +7,10 @@ import type { ActivateStream as _millrace_v1_ActivateStream, ActivateStream__Out
 import type { RemoveStream as _millrace_v1_RemoveStream, RemoveStream__Output as _millrace_v1_RemoveStream__Output } from '../../millrace/v1/RemoveStream.ts';
 import type { InitializeCluster as _millrace_v1_InitializeCluster, InitializeCluster__Output as _millrace_v1_InitializeCluster__Output } from '../../millrace/v1/InitializeCluster.ts';
 import type { SetBrokerState as _millrace_v1_SetBrokerState, SetBrokerState__Output as _millrace_v1_SetBrokerState__Output } from '../../millrace/v1/SetBrokerState.ts';
+import type { UpdateStream as _millrace_v1_UpdateStream, UpdateStream__Output as _millrace_v1_UpdateStream__Output } from '../../millrace/v1/UpdateStream.ts';
+import type { BeginReshard as _millrace_v1_BeginReshard, BeginReshard__Output as _millrace_v1_BeginReshard__Output } from '../../millrace/v1/BeginReshard.ts';
+import type { RequestClose as _millrace_v1_RequestClose, RequestClose__Output as _millrace_v1_RequestClose__Output } from '../../millrace/v1/RequestClose.ts';
+import type { CompleteReshard as _millrace_v1_CompleteReshard, CompleteReshard__Output as _millrace_v1_CompleteReshard__Output } from '../../millrace/v1/CompleteReshard.ts';
 
 export interface Command {
   'commandId'?: (string);
@@ -17,7 +21,11 @@ export interface Command {
   'removeStream'?: (_millrace_v1_RemoveStream | null);
   'initializeCluster'?: (_millrace_v1_InitializeCluster | null);
   'setBrokerState'?: (_millrace_v1_SetBrokerState | null);
-  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState";
+  'updateStream'?: (_millrace_v1_UpdateStream | null);
+  'beginReshard'?: (_millrace_v1_BeginReshard | null);
+  'requestClose'?: (_millrace_v1_RequestClose | null);
+  'completeReshard'?: (_millrace_v1_CompleteReshard | null);
+  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard";
 }
 
 export interface Command__Output {
@@ -29,5 +37,9 @@ export interface Command__Output {
   'removeStream'?: (_millrace_v1_RemoveStream__Output | null);
   'initializeCluster'?: (_millrace_v1_InitializeCluster__Output | null);
   'setBrokerState'?: (_millrace_v1_SetBrokerState__Output | null);
-  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState";
+  'updateStream'?: (_millrace_v1_UpdateStream__Output | null);
+  'beginReshard'?: (_millrace_v1_BeginReshard__Output | null);
+  'requestClose'?: (_millrace_v1_RequestClose__Output | null);
+  'completeReshard'?: (_millrace_v1_CompleteReshard__Output | null);
+  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard";
 }

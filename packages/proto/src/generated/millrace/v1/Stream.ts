@@ -4,6 +4,8 @@ import type { StreamKey as _millrace_v1_StreamKey, StreamKey__Output as _millrac
 import type { StreamStatus as _millrace_v1_StreamStatus, StreamStatus__Output as _millrace_v1_StreamStatus__Output } from '../../millrace/v1/StreamStatus.ts';
 import type { StreamMode as _millrace_v1_StreamMode, StreamMode__Output as _millrace_v1_StreamMode__Output } from '../../millrace/v1/StreamMode.ts';
 import type { Shard as _millrace_v1_Shard, Shard__Output as _millrace_v1_Shard__Output } from '../../millrace/v1/Shard.ts';
+import type { Consumer as _millrace_v1_Consumer, Consumer__Output as _millrace_v1_Consumer__Output } from '../../millrace/v1/Consumer.ts';
+import type { Reshard as _millrace_v1_Reshard, Reshard__Output as _millrace_v1_Reshard__Output } from '../../millrace/v1/Reshard.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Stream {
@@ -16,6 +18,13 @@ export interface Stream {
   'maxRecordSizeKib'?: (number);
   'tags'?: ({[key: string]: string});
   'shards'?: (_millrace_v1_Shard)[];
+  'encryptionKeyId'?: (string);
+  'shardLevelMetrics'?: (string)[];
+  'consumers'?: (_millrace_v1_Consumer)[];
+  'policy'?: (string);
+  'recordDistribution'?: (string);
+  'warmThroughputMibps'?: (number);
+  'reshard'?: (_millrace_v1_Reshard | null);
 }
 
 export interface Stream__Output {
@@ -28,4 +37,11 @@ export interface Stream__Output {
   'maxRecordSizeKib': (number);
   'tags': ({[key: string]: string});
   'shards': (_millrace_v1_Shard__Output)[];
+  'encryptionKeyId': (string);
+  'shardLevelMetrics': (string)[];
+  'consumers': (_millrace_v1_Consumer__Output)[];
+  'policy': (string);
+  'recordDistribution': (string);
+  'warmThroughputMibps': (number);
+  'reshard': (_millrace_v1_Reshard__Output | null);
 }

@@ -1,0 +1,8 @@
+import { resourceOf } from "../resources.ts";
+import { tagList } from "../tags.ts";
+import { defineOperation } from "./operation.ts";
+
+export const listTagsForResource = defineOperation("ListTagsForResource", (input, { metadata }) => {
+  const { view, consumer } = resourceOf(metadata, input.ResourceARN);
+  return { Tags: consumer === undefined ? tagList(view.stream.tags) : [] };
+});

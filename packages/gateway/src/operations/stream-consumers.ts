@@ -1,0 +1,84 @@
+import type { StreamView } from "@millrace/client";
+import type { Consumer } from "@millrace/proto";
+import { awsError } from "../errors.ts";
+import { openPageToken, sealPageToken } from "../pages.ts";
+import { consumerArn, consumerOf, type Resource } from "../resources.ts";
+import { changeStream } from "../stream-updates.ts";
+import { notActive, streamArn, streamOf } from "../streams.ts";
+import { defineOperation, type Services } from "./operation.ts";
+
+const PAGE_MAX = 100;
+
+function description(view: StreamView, consumer: Consumer) {
+  return {
+    ConsumerName: consumer.name,
+    ConsumerARN: consumerArn(view, consumer),
+    ConsumerStatus: "ACTIVE" as const,
+    ConsumerCreationTimestamp: consumer.createdAtMs,
+  };
+}
+
+interface ConsumerReference {
+  readonly StreamARN?: string | undefined;
+  readonly ConsumerName?: string | undefined;
+  readonly ConsumerARN?: string | undefined;
+}
+
+type Caller = { readonly accountId: string; readonly region: string };
+
+function referredConsumer({ metadata }: Services, input: ConsumerReference, caller: Caller): Required<Resource> {
+  const { StreamARN, ConsumerName, ConsumerARN } = input;
+  if (ConsumerARN !== undefined) return consumerOf(metadata, ConsumerARN);
+  if (StreamARN === undefined || ConsumerName === undefined) {
+    throw awsError("INVALID_ARGUMENT", { text: "Either ConsumerARN, or StreamARN and ConsumerName must be provided." });
+  }
+  const view = streamOf(metadata, { StreamARN }, caller);
+  const consumer = view.stream.consumers.find(({ name }) => name === ConsumerName);
+  if (consumer === undefined) {
+    throw awsError("CONSUMER_NOT_FOUND", { consumer: ConsumerName, accountId: view.key.accountId });
+  }
+  return { view, consumer };
+}
+
+export const registerStreamConsumer = defineOperation("RegisterStreamConsumer", async (input, services, request) => {
+  const view = streamOf(services.metadata, { StreamARN: input.StreamARN }, request);
+  const { name: stream, accountId } = view.key;
+  if (view.stream.status !== "ACTIVE" && view.stream.status !== "UPDATING") throw notActive(view);
+  const name = input.ConsumerName;
+  if (view.stream.consumers.some((consumer) => consumer.name === name)) {
+    throw awsError("CONSUMER_EXISTS", { consumer: name, stream, accountId });
+  }
+  await changeStream(services, request, view, { registerConsumer: name });
+  const made = services.metadata.streamById(view.stream.streamId);
+  const consumer = made?.stream.consumers.find((each) => each.name === name);
+  if (made === undefined || consumer === undefined) throw awsError("UNAVAILABLE", { text: "Retry the request." });
+  return { Consumer: description(made, consumer) };
+});
+
+export const deregisterStreamConsumer = defineOperation(
+  "DeregisterStreamConsumer",
+  async (input, services, request) => {
+    const { view, consumer } = referredConsumer(services, input, request);
+    await changeStream(services, request, view, { deregisterConsumer: consumer.name });
+    return undefined;
+  },
+);
+
+export const describeStreamConsumer = defineOperation("DescribeStreamConsumer", (input, services, request) => {
+  const { view, consumer } = referredConsumer(services, input, request);
+  return { ConsumerDescription: { ...description(view, consumer), StreamARN: streamArn(view) } };
+});
+
+export const listStreamConsumers = defineOperation("ListStreamConsumers", (input, services, request) => {
+  const view = streamOf(services.metadata, { StreamARN: input.StreamARN }, request);
+  const after =
+    input.NextToken === undefined ? "" : String(openPageToken(services, "ListStreamConsumers", input.NextToken).after);
+  const rest = view.stream.consumers.filter(({ name }) => name > after);
+  const page = rest.slice(0, Math.min(input.MaxResults ?? PAGE_MAX, PAGE_MAX));
+  const last = page.at(-1);
+  const next =
+    last === undefined || page.length === rest.length
+      ? {}
+      : { NextToken: sealPageToken(services, "ListStreamConsumers", { after: last.name }) };
+  return { Consumers: page.map((consumer) => description(view, consumer)), ...next };
+});

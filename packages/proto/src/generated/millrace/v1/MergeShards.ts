@@ -1,0 +1,12 @@
+// Original file: proto/millrace/v1/controller.proto
+
+
+export interface MergeShards {
+  'shardNumber'?: (number);
+  'adjacentShardNumber'?: (number);
+}
+
+export interface MergeShards__Output {
+  'shardNumber': (number);
+  'adjacentShardNumber': (number);
+}

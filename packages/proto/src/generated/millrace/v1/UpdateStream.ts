@@ -1,0 +1,39 @@
+// Original file: proto/millrace/v1/controller.proto
+
+import type { StreamKey as _millrace_v1_StreamKey, StreamKey__Output as _millrace_v1_StreamKey__Output } from '../../millrace/v1/StreamKey.ts';
+import type { StreamMode as _millrace_v1_StreamMode, StreamMode__Output as _millrace_v1_StreamMode__Output } from '../../millrace/v1/StreamMode.ts';
+import type { ShardLevelMetrics as _millrace_v1_ShardLevelMetrics, ShardLevelMetrics__Output as _millrace_v1_ShardLevelMetrics__Output } from '../../millrace/v1/ShardLevelMetrics.ts';
+import type { TagChange as _millrace_v1_TagChange, TagChange__Output as _millrace_v1_TagChange__Output } from '../../millrace/v1/TagChange.ts';
+import type { PolicyChange as _millrace_v1_PolicyChange, PolicyChange__Output as _millrace_v1_PolicyChange__Output } from '../../millrace/v1/PolicyChange.ts';
+
+export interface UpdateStream {
+  'key'?: (_millrace_v1_StreamKey | null);
+  'retentionHours'?: (number);
+  'mode'?: (_millrace_v1_StreamMode);
+  'maxRecordSizeKib'?: (number);
+  'encryptionKeyId'?: (string);
+  'shardLevelMetrics'?: (_millrace_v1_ShardLevelMetrics | null);
+  'tags'?: (_millrace_v1_TagChange | null);
+  'registerConsumer'?: (string);
+  'deregisterConsumer'?: (string);
+  'policy'?: (_millrace_v1_PolicyChange | null);
+  'recordDistribution'?: (string);
+  'warmThroughputMibps'?: (number);
+  'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps";
+}
+
+export interface UpdateStream__Output {
+  'key': (_millrace_v1_StreamKey__Output | null);
+  'retentionHours'?: (number);
+  'mode'?: (_millrace_v1_StreamMode__Output);
+  'maxRecordSizeKib'?: (number);
+  'encryptionKeyId'?: (string);
+  'shardLevelMetrics'?: (_millrace_v1_ShardLevelMetrics__Output | null);
+  'tags'?: (_millrace_v1_TagChange__Output | null);
+  'registerConsumer'?: (string);
+  'deregisterConsumer'?: (string);
+  'policy'?: (_millrace_v1_PolicyChange__Output | null);
+  'recordDistribution'?: (string);
+  'warmThroughputMibps'?: (number);
+  'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps";
+}
