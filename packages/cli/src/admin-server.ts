@@ -20,6 +20,7 @@ export interface AdminServer {
  * until the process does its work), on a port of their own.
  */
 export async function startAdminServer(
+  nodeId: string,
   listen: { host: string; port: number },
   registry: Registry,
   readiness: () => Readiness,
@@ -32,7 +33,7 @@ export async function startAdminServer(
     else if (path === "/healthz") answer(response, 200, "application/json", `{"status":"alive"}\n`);
     else if (path === "/readyz") {
       const state = readiness();
-      answer(response, state.ready ? 200 : 503, "application/json", `${JSON.stringify(state)}\n`);
+      answer(response, state.ready ? 200 : 503, "application/json", `${JSON.stringify({ node: nodeId, ...state })}\n`);
     } else if (path === "/metrics") {
       registry.metrics().then(
         (text) => answer(response, 200, registry.contentType, text),

@@ -50,7 +50,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
   let admin: AdminServer | undefined;
   try {
     mkdirSync(resolve(options.dataDir), { recursive: true });
-    admin = await startAdminServer(splitAddress(options.adminListen), registry, readiness);
+    admin = await startAdminServer(options.id, splitAddress(options.adminListen), registry, readiness);
     for (const role of options.roles) running.push(await startRole(role, options, logger, registry, onFatal));
     logger.info({ roles: options.roles, addresses: running.map((role) => role.address) }, "started");
     const reason = await Promise.race([stopSignal(), fatal]);

@@ -1,20 +1,29 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
 const HOST = "127.0.0.1";
 
-/** The wanted port when it is free (data folders keep their ports over a restart), else any free one. */
+/** Below what kernels give to outgoing connections, so that none of those holds a node's port when it starts again. */
+const PORT_MIN = 20_000;
+const PORT_MAX = 32_000;
+const TRIES_MAX = 200;
+
+/**
+ * The wanted port when it is free (data folders keep their ports over a restart), else a random free one: two clusters that
+ * start at the same moment would both be told that the kernel's next one is free.
+ */
 export async function claimPort(wanted: number | undefined, taken: Set<number>): Promise<number> {
   if (wanted !== undefined && !taken.has(wanted) && (await probe(wanted)) !== undefined) {
     taken.add(wanted);
     return wanted;
   }
-  for (;;) {
-    const port = await probe(0);
-    if (port === undefined) throw new Error("no free TCP port on loopback");
-    if (taken.has(port)) continue;
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    if (taken.has(port) || (await probe(port)) === undefined) continue;
     taken.add(port);
     return port;
   }
+  throw new Error("no free TCP port on loopback");
 }
 
 /** The port that could be bound, or undefined. */

@@ -77,7 +77,9 @@ async function stateOf(node: ClusterNode): Promise<{ state: NodeState; reasons: 
     const response = await fetch(`http://${node.adminAddress}/readyz`, {
       signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
     });
-    const body = (await response.json()) as { reasons?: readonly string[] };
+    const body = (await response.json()) as { node?: string; reasons?: readonly string[] };
+    if (body.node !== node.id)
+      return { state: "starting", reasons: [`its port answers for ${body.node ?? "something else"}`] };
     return { state: response.ok ? "up" : "starting", reasons: body.reasons ?? [] };
   } catch (error) {
     const timedOut = (error as Error).name === "TimeoutError";

@@ -102,7 +102,12 @@ export function putIdentity({ invocationId, accountId, body }: ApiRequest, strea
   return createHash("sha256").update(text).digest();
 }
 
-/** A part's batch id: of the request and the shard. */
-export function batchIdOf(identity: Buffer, groupId: number): Buffer {
-  return createHash("sha256").update(identity).update(String(groupId)).digest().subarray(0, BATCH_ID_SIZE_BYTES);
+/**
+ * A part's batch id: of the request, the shard, and which of its records these are. Around a reshard a request's records for
+ * one shard may come in several parts, by way of different parents, and none of them is a repetition of another.
+ */
+export function batchIdOf(identity: Buffer, { shard, positions }: ShardPart): Buffer {
+  const which = crc32c(Buffer.from(Uint32Array.from(positions).buffer));
+  const text = `${shard.groupId} ${positions.length} ${which}`;
+  return createHash("sha256").update(identity).update(text).digest().subarray(0, BATCH_ID_SIZE_BYTES);
 }

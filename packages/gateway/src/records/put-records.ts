@@ -103,29 +103,37 @@ class Storing {
   async store(view: StreamView, positions: readonly number[], reroutes: number): Promise<void> {
     const parts = partsOf(this.#put, view, positions);
     const [only] = parts;
-    if (only !== undefined && parts.length === 1) await this.#storePart(view, only, reroutes);
-    else await Promise.all(parts.map((part) => this.#storePart(view, part, reroutes)));
+    const closed: ShardPart[] = [];
+    const storePart = async (part: ShardPart): Promise<void> => {
+      if (!(await this.#storePart(view, part, reroutes))) closed.push(part);
+    };
+    if (only !== undefined && parts.length === 1) await storePart(only);
+    else await Promise.all(parts.map(storePart));
+    if (closed.length === 0) return;
+    const current = await this.#afterReshard(view, closed);
+    // Together and in the request's order, for two parents may have one child now.
+    const rest = closed.flatMap((part) => part.positions).toSorted((one, other) => one - other);
+    await this.store(current, rest, reroutes + 1);
   }
 
-  async #storePart(view: StreamView, part: ShardPart, reroutes: number): Promise<void> {
+  /** False: a reshard closed the shard, and nothing was stored. */
+  async #storePart(view: StreamView, part: ShardPart, reroutes: number): Promise<boolean> {
     try {
       await this.#appendFitting(part);
     } catch (error) {
-      if (error instanceof ShardClosed && reroutes < REROUTES_MAX) {
-        await this.#reroute(view, part, reroutes);
-        return;
-      }
+      if (error instanceof ShardClosed && reroutes < REROUTES_MAX) return false;
       if (error instanceof ShardGone) throw streamGone(view);
       const isAway =
         error instanceof ShardUnavailable || error instanceof AppendOutcomeUnknown || error instanceof ShardClosed;
       if (!isAway) throw error;
       this.#fail(part, 0, "unavailable");
     }
+    return true;
   }
 
   /** All of it, or what the shard's quota lets pass now. */
   async #appendFitting(part: ShardPart): Promise<void> {
-    const batchId = batchIdOf(this.#identity, part.shard.groupId);
+    const batchId = batchIdOf(this.#identity, part);
     const { length } = part.positions;
     try {
       this.#succeed(part, await this.#append(part, length, batchId));
@@ -176,19 +184,20 @@ class Storing {
     for (let i = from; i < positions.length; i++) this.#outcome.failures[positions[i] as number] = failure;
   }
 
-  /** A reshard closed the shard: its children take the records, as soon as they are known here. */
-  async #reroute(view: StreamView, part: ShardPart, reroutes: number): Promise<void> {
-    const { metadata } = this.#services;
-    const { streamId } = view.stream;
-    const deadlineMs = this.#services.clock.monotonicMs() + REROUTE_WAIT_MS;
-    let current = metadata.streamById(streamId);
-    while (current !== undefined && current.shardByNumber(part.shard.shard.number)?.open === true) {
-      const leftMs = deadlineMs - this.#services.clock.monotonicMs();
+  /** The stream as soon as the closed shards' children are known here. */
+  async #afterReshard(view: StreamView, closed: readonly ShardPart[]): Promise<StreamView> {
+    const { metadata, clock } = this.#services;
+    const deadlineMs = clock.monotonicMs() + REROUTE_WAIT_MS;
+    const isStale = (stream: StreamView): boolean =>
+      closed.some(({ shard }) => stream.shardByNumber(shard.shard.number)?.open === true);
+    let current = metadata.streamById(view.stream.streamId);
+    while (current !== undefined && isStale(current)) {
+      const leftMs = deadlineMs - clock.monotonicMs();
       if (!(await metadata.waitForVersion(metadata.version + 1, leftMs, this.#request.signal))) break;
-      current = metadata.streamById(streamId);
+      current = metadata.streamById(view.stream.streamId);
     }
     if (current === undefined) throw streamGone(view);
-    await this.store(current, part.positions, reroutes + 1);
+    return current;
   }
 }
 
