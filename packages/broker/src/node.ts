@@ -136,7 +136,7 @@ export class BrokerNode {
     for (const streamId of this.#pendingChildren.keys()) {
       const view = this.metadata.streamById(streamId);
       const reshard = view?.stream.reshard;
-      if (view === undefined || reshard == null || !reshard.closeRequested) continue;
+      if (view === undefined || reshard === null || reshard?.closeRequested !== true) continue;
       for (const number of reshard.parents) {
         const groupId = view.shardByNumber(number)?.groupId;
         const shard = groupId === undefined ? undefined : this.#shards.get(groupId);

@@ -30,6 +30,7 @@ import type { RequestOutcome } from "./request-stream.ts";
 import { backoffMs, retryUntilDeadline, TryAgain } from "./retry.ts";
 import { newShardCall, type ShardCall } from "./shard-call.ts";
 import type { ShardView } from "./stream-view.ts";
+import { subscribeToGroup } from "./subscription.ts";
 import type { AppendOptions, CallOptions, ShardRouter } from "./types.ts";
 
 export interface ShardRouterOptions {
@@ -96,6 +97,10 @@ class GrpcShardRouter implements ClosableShardRouter {
     return this.#run(
       newShardCall(this.#options.clock, request.groupId, RequestKind.locate, body, options, decodeLocateResult),
     );
+  }
+
+  subscribe(groupId: number, fromOffset: number, signal: AbortSignal): AsyncIterable<ReadResult> {
+    return subscribeToGroup({ ...this.#options, connections: this.#connections, groupId, fromOffset, signal });
   }
 
   close(): void {

@@ -48,6 +48,8 @@ export interface ShardRouter {
   append(groupId: number, batch: Buffer, options: AppendOptions): Promise<AppendResult>;
   /** @throws ShardUnavailable, ShardThrottled, ShardGone (the group was deleted with its stream) */
   read(request: ReadRequest, options: CallOptions): Promise<ReadResult>;
+  /** Committed batches as they commit, until the end of a closed shard or the abort. @throws ShardGone */
+  subscribe(groupId: number, fromOffset: number, signal: AbortSignal): AsyncIterable<ReadResult>;
   /** @throws ShardUnavailable, ShardGone */
   locate(request: LocateRequest, options: CallOptions): Promise<LocateResult>;
 }

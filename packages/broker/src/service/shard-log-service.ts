@@ -142,10 +142,16 @@ function subscribe({ node, logger }: ServiceOptions, call: ServerWritableStream<
   const push = async (): Promise<void> => {
     let next = fromOffset;
     while (!isOver) {
+      // A follower hears of commits a moment later than the leader does.
+      if (!shard.isLeading) {
+        const details = shard.group.leaderId ?? "";
+        call.emit("error", { code: grpcStatus.FAILED_PRECONDITION, details });
+        return;
+      }
       const { position, batches, nextOffset } = await shard.page(next, SUBSCRIBE_PAGE_BYTES);
       if (batches.length === 0) {
         if (position.closed) break;
-        if (shard.position.endOffset === position.endOffset && !isOver) await wait();
+        if (shard.position.endOffset === position.endOffset && shard.isLeading && !isOver) await wait();
         continue;
       }
       next = nextOffset;

@@ -98,9 +98,11 @@ export class ShardLog implements StateMachine {
 
   leadershipLost(): void {
     this.#appender.end();
+    // Those who wait here for records go where the next leader is.
+    for (const listener of this.#commitListeners) listener();
   }
 
-  /** Called after entries were applied, until the returned function is. */
+  /** Called after entries were applied and when leadership is lost, until the returned function is. */
   onCommit(listener: () => void): () => void {
     this.#commitListeners.add(listener);
     return () => this.#commitListeners.delete(listener);

@@ -136,15 +136,17 @@ function begun(state: ClusterState, stream: Stream, changes: readonly Change[], 
 
 export const requestClose: Decision<RequestClose__Output> = ({ state }, { streamId }) => {
   const stream = state.streams.get(streamId);
-  if (stream?.reshard == null || stream.reshard.closeRequested || stream.status !== "UPDATING") return;
-  state.putStream({ ...stream, reshard: { ...stream.reshard, closeRequested: true } });
+  const reshard = stream?.reshard ?? undefined;
+  if (stream === undefined || reshard === undefined || reshard.closeRequested || stream.status !== "UPDATING") return;
+  state.putStream({ ...stream, reshard: { ...reshard, closeRequested: true } });
 };
 
 /** Parents get their end and children appear, in one version of the metadata. */
 export const completeReshard: Decision<CompleteReshard__Output> = ({ state, nowMs }, { streamId }) => {
   const stream = state.streams.get(streamId);
-  if (stream?.reshard == null || !stream.reshard.closeRequested || stream.status !== "UPDATING") return;
-  const { children, parents, targetShardCount } = stream.reshard;
+  const reshard = stream?.reshard ?? undefined;
+  if (stream === undefined || reshard?.closeRequested !== true || stream.status !== "UPDATING") return;
+  const { children, parents, targetShardCount } = reshard;
   // Later than any parent's creation, whatever clocks did: a child's sequence numbers are above its parents'.
   const oldest = Math.max(...stream.shards.map(({ createdAtS }) => createdAtS));
   const closedAtS = Math.max(Math.floor(nowMs / 1_000), oldest);

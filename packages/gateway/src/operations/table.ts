@@ -24,6 +24,7 @@ import {
   registerStreamConsumer,
 } from "./stream-consumers.ts";
 import { startStreamEncryption, stopStreamEncryption } from "./stream-encryption.ts";
+import { subscribeToShard } from "./subscribe-to-shard.ts";
 import { tagResource } from "./tag-resource.ts";
 import { untagResource } from "./untag-resource.ts";
 import { updateMaxRecordSize } from "./update-max-record-size.ts";
@@ -67,6 +68,7 @@ const OPERATIONS: readonly Operation[] = [
   splitShard,
   startStreamEncryption,
   stopStreamEncryption,
+  subscribeToShard,
   tagResource,
   untagResource,
   updateAccountSettings,
