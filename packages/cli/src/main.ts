@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
 import type { UpOptions } from "./launcher/up.ts";
@@ -31,6 +32,7 @@ const START_OPTIONS: readonly OptionRow[] = [
   { key: "role", placeholder: "roles", parse: roles, help: "controller, broker, gateway, or several with commas" },
   { key: "id", placeholder: "name", help: "this node's name, unique in the cluster, kept over restarts" },
   { key: "az", placeholder: "zone", default: "az-a", help: "availability zone" },
+  { key: "azFile", placeholder: "file", help: "a file that holds the availability zone, instead of --az" },
   {
     key: "listen",
     placeholder: "host:port",
@@ -100,6 +102,23 @@ program
     }
     console.log(options.json === true ? JSON.stringify(status, undefined, 2) : statusTable(status));
     if (options.check === true && !isHealthy(status)) process.exitCode = 1;
+  });
+
+program
+  .command("zone")
+  .description("write the availability zone of a Kubernetes node to a file, for --az-file")
+  .requiredOption("--node <name>", "the node that this pod runs on", process.env.MILLRACE_NODE_NAME)
+  .requiredOption("--write <file>", "where to")
+  .action(async ({ node, write }: { node: string; write: string }) => {
+    const { inClusterApiServer, zoneOfNode } = await import("./kubernetes/zone.ts");
+    try {
+      const zone = await zoneOfNode(inClusterApiServer(), node);
+      writeFileSync(write, zone);
+      console.log(`node ${node} is in zone ${zone}`);
+    } catch (error) {
+      console.error(`No zone: ${(error as Error).message}`);
+      process.exitCode = 1;
+    }
   });
 
 await program.parseAsync();

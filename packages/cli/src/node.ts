@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { errorMessage, type Logger, makeLogger, realWorld } from "@millrace/util";
 import { Registry } from "prom-client";
@@ -12,6 +12,8 @@ export interface NodeOptions {
   readonly roles: readonly Role[];
   readonly id: string;
   readonly az: string;
+  /** Holds the zone, instead of `az`. */
+  readonly azFile?: string;
   readonly listen: string;
   readonly advertise?: string;
   readonly adminListen: string;
@@ -33,7 +35,8 @@ interface RunningRole {
 const STOP_GRACE_MS = 8_000;
 
 /** Runs one or several roles in this process until a signal; returns the exit status. */
-export async function runNode(options: NodeOptions): Promise<number> {
+export async function runNode(given: NodeOptions): Promise<number> {
+  const options = given.azFile === undefined ? given : { ...given, az: readFileSync(given.azFile, "utf8").trim() };
   const logger = makeLogger({ node: options.id }, options.logLevel);
   const registry = new Registry();
   registry.setDefaultLabels({ node: options.id, az: options.az });
