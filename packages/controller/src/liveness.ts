@@ -5,8 +5,9 @@ import type { ClusterState } from "./state/cluster-state.ts";
 export const BROKER_DOWN_AFTER_MS = 2_000;
 
 interface Heard {
-  readonly atMs: number;
+  atMs: number;
   readonly heartbeat: BrokerHeartbeat__Output;
+  readonly deletedGroups: ReadonlySet<number>;
 }
 
 interface Leader {
@@ -27,11 +28,13 @@ export class Liveness {
   }
 
   heartbeat(heartbeat: BrokerHeartbeat__Output, nowMs: number): void {
-    this.#heard.set(heartbeat.nodeId, { atMs: nowMs, heartbeat });
+    this.#heard.set(heartbeat.nodeId, { atMs: nowMs, heartbeat, deletedGroups: new Set(heartbeat.deletedGroups) });
   }
 
-  forget(nodeId: string): void {
-    this.#heard.delete(nodeId);
+  /** This process stood still for so long and could hear nobody: that is no silence of theirs. */
+  stoodStill(durationMs: number): void {
+    this.#sinceMs += durationMs;
+    for (const heard of this.#heard.values()) heard.atMs += durationMs;
   }
 
   isAlive(nodeId: string, nowMs: number): boolean {
@@ -48,15 +51,16 @@ export class Liveness {
   }
 
   hasDropped(nodeId: string, groupId: number): boolean {
-    return this.#heard.get(nodeId)?.heartbeat.deletedGroups.includes(groupId) ?? false;
+    return this.#heard.get(nodeId)?.deletedGroups.has(groupId) ?? false;
   }
 
-  /** Its leader says that nothing will follow in it. */
-  isClosed(groupId: number, nowMs: number): boolean {
+  /** Their leaders say that nothing will follow in them. */
+  closedGroups(nowMs: number): Set<number> {
+    const closed = new Set<number>();
     for (const [nodeId, { heartbeat }] of this.#heard) {
-      if (this.isAlive(nodeId, nowMs) && heartbeat.closedGroups.includes(groupId)) return true;
+      if (this.isAlive(nodeId, nowMs)) for (const groupId of heartbeat.closedGroups) closed.add(groupId);
     }
-    return false;
+    return closed;
   }
 
   problemsOf(nodeId: string): readonly string[] {

@@ -20,6 +20,8 @@ import { Watchers } from "./watchers.ts";
 export const CONTROLLER_GROUP_ID = 1;
 const PENDING_MAX = 1_000;
 const RECONCILE_EVERY_MS = 100;
+/** A reconcile that comes so late was kept from running. */
+const PAUSE_MS_MIN = 500;
 const CHECKPOINT_EVERY_ENTRIES = 500;
 /** The controller's log is kept this long behind its newest checkpoint. */
 const LOG_ENTRIES_KEPT = 2_000;
@@ -73,10 +75,12 @@ export class ControllerNode implements StateMachine {
   readonly watchers: Watchers;
   #state = new ClusterState();
   #timer: Timer | undefined;
+  #lastReconcileMs: number;
   #isClosed = false;
 
   constructor(options: ControllerNodeOptions) {
     this.#options = options;
+    this.#lastReconcileMs = options.world.clock.monotonicMs();
     this.watchers = new Watchers(() => this.#state);
     const voters = [...options.peers.keys()].toSorted();
     this.#group = options.host.openGroup({
@@ -134,6 +138,7 @@ export class ControllerNode implements StateMachine {
 
   heartbeat(heartbeat: BrokerHeartbeat__Output): HeartbeatResult {
     if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
+    this.#excuseOwnPause();
     const registered = this.#state.brokers.has(heartbeat.nodeId);
     if (registered) {
       this.#liveness.heartbeat(heartbeat, this.#options.world.clock.monotonicMs());
@@ -254,9 +259,18 @@ export class ControllerNode implements StateMachine {
   #scheduleReconcile(): void {
     this.#timer = this.#options.world.clock.setTimer(RECONCILE_EVERY_MS, () => {
       if (this.#isClosed) return;
+      this.#excuseOwnPause();
       this.#reconcile();
       this.#scheduleReconcile();
     });
+  }
+
+  /** A process that was stopped, or starved, wakes up to brokers that seem to have been silent. */
+  #excuseOwnPause(): void {
+    const nowMs = this.#options.world.clock.monotonicMs();
+    const sinceMs = nowMs - this.#lastReconcileMs;
+    this.#lastReconcileMs = nowMs;
+    if (sinceMs > PAUSE_MS_MIN) this.#liveness.stoodStill(sinceMs - RECONCILE_EVERY_MS);
   }
 
   #reconcile(): void {

@@ -1,30 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Command__Output } from "@millrace/proto";
 import { ClusterState } from "../state/cluster-state.ts";
+import { cluster, command, create, key, nodeId, register, remove, scale } from "../testing/commands.ts";
 import { decide } from "./decide.ts";
-
-let nextId = 0;
-const command = (kind: NonNullable<Command__Output["kind"]>, input: object): Command__Output => ({
-  commandId: `c${nextId++}`,
-  kind,
-  [kind]: input,
-});
-const key = (name: string) => ({ accountId: "000000000000", region: "us-east-1", name });
-const create = (name: string, shardCount: number) =>
-  command("createStream", { key: key(name), shardCount, mode: "PROVISIONED", tags: {}, maxRecordSizeKib: 0 });
-const register = (brokerId: string, az: string, diskId = `disk of ${brokerId}`) =>
-  command("registerBroker", { brokerId, az, address: `${brokerId}:1`, diskId, processId: 1 });
-
-function cluster(brokersPerZone = 1, quotas = "aws"): ClusterState {
-  const state = new ClusterState();
-  const settings = { quotas };
-  decide(state, command("initializeCluster", { clusterId: "x", tokenKey: Buffer.alloc(32), settings }), 0);
-  for (const az of ["az-a", "az-b", "az-c"]) {
-    for (let i = 0; i < brokersPerZone; i++) decide(state, register(`broker-${az}-${i}`, az), 0);
-  }
-  return state;
-}
 
 const azOf = (state: ClusterState, nodeId: string): string | undefined => state.brokers.get(nodeId)?.az;
 
@@ -122,8 +100,7 @@ test("a broker with a new disk is a new node, and the old disk never comes back"
 
 test("a stream needs three zones, and one broker down does not stop it", () => {
   const state = cluster();
-  const down = (az: string) =>
-    decide(state, command("setBrokerState", { nodeId: `broker-${az}-0/1`, state: "DOWN" }), 1);
+  const down = (az: string) => decide(state, command("setBrokerState", { nodeId: nodeId(az), state: "DOWN" }), 1);
   down("az-a");
   expect(decide(state, create("s", 3), 1).result.error).toBeNull();
   const leaders = [...state.streams.values()].flatMap(({ shards }) => shards.map(({ replicas }) => replicas[0]));
@@ -151,4 +128,62 @@ test("a deleted stream's name is free once it is removed, and its id is never us
   decide(state, command("removeStream", { streamId: 1 }), 4);
   expect(decide(state, create("s", 1), 5).result.error).toBeNull();
   expect([...state.streams.keys()]).toEqual([2]);
+});
+
+test("a stream made again within the second has other sequence numbers than the one that was removed", () => {
+  const state = cluster();
+  const createdAtS = () => [...state.streams.values()].map(({ shards }) => shards[0]?.createdAtS);
+  decide(state, create("s", 1), 1_000_000);
+  expect(createdAtS()).toEqual([998]);
+  decide(state, remove("s"), 1_000_100);
+  decide(state, command("removeStream", { streamId: 1 }), 1_000_200);
+  const restored = ClusterState.decode(state.encode());
+  const again = create("s", 1);
+  for (const each of [state, restored]) decide(each, again, 1_000_300);
+  expect(createdAtS()).toEqual([999]);
+  expect(restored.encode()).toEqual(state.encode());
+});
+
+test("a shard count that no cluster can carry is refused before anything is made", () => {
+  const state = cluster(1, "off");
+  expect(decide(state, create("s", 4_000_000_000), 1).result.error?.code).toBe("SHARD_LIMIT_EXCEEDED");
+  decide(state, create("t", 1), 1);
+  decide(state, command("activateStream", { streamId: 1 }), 1);
+  for (const target of [0, 4_000_000_000]) {
+    expect(decide(state, scale("t", target), 1).result.error?.code).toBe("INVALID_ARGUMENT");
+  }
+});
+
+test("names that would be one text when joined are refused", () => {
+  const state = cluster();
+  const slashed = { accountId: "0", region: "r/s", name: "t" };
+  const input = { key: slashed, shardCount: 1, mode: "PROVISIONED", tags: {}, maxRecordSizeKib: 0 } as const;
+  expect(decide(state, command("createStream", input), 1).result.error?.code).toBe("BAD_COMMAND");
+});
+
+test("a round of a reshard ends even when the next one has no zones; it begins when they are back", () => {
+  const state = cluster();
+  const set = (az: string, to: "UP" | "DOWN") =>
+    decide(state, command("setBrokerState", { nodeId: nodeId(az), state: to }), 1);
+  const round = () => {
+    decide(state, command("requestClose", { streamId: 1 }), 1);
+    return decide(state, command("completeReshard", { streamId: 1 }), 5_000).result.error;
+  };
+  decide(state, create("s", 1), 1);
+  decide(state, command("activateStream", { streamId: 1 }), 1);
+  decide(state, scale("s", 4), 1);
+  for (const az of ["az-a", "az-b"]) set(az, "DOWN");
+  expect(round()).toBeNull();
+  const stream = () => state.streams.get(1);
+  const open = () => stream()?.shards.filter(({ closedAtS }) => closedAtS === 0) ?? [];
+  expect(open()).toHaveLength(2); // they take puts
+  expect(stream()).toMatchObject({ status: "UPDATING", reshard: { children: [], parents: [], targetShardCount: 4 } });
+  expect(round()).toBeNull();
+  expect(stream()?.reshard?.children).toEqual([]);
+  for (const az of ["az-a", "az-b"]) set(az, "UP");
+  round();
+  expect(stream()?.reshard?.children).toHaveLength(4);
+  expect(round()).toBeNull();
+  expect(stream()).toMatchObject({ status: "ACTIVE", reshard: null });
+  expect(open()).toHaveLength(4);
 });

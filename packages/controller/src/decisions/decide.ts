@@ -1,12 +1,15 @@
 import type { Command__Output, CommandResult__Output } from "@millrace/proto";
 import { assert } from "@millrace/util";
 import type { Changes, ClusterState } from "../state/cluster-state.ts";
-import { initializeCluster, registerBroker, setBrokerState } from "./brokers.ts";
+import { activateStream } from "./activate-stream.ts";
 import { createStream } from "./create-stream.ts";
 import { type Decision, Refusal } from "./decision.ts";
 import { deleteStream } from "./delete-stream.ts";
+import { initializeCluster } from "./initialize-cluster.ts";
+import { registerBroker } from "./register-broker.ts";
+import { removeStream } from "./remove-stream.ts";
 import { beginReshard, completeReshard, requestClose } from "./reshard.ts";
-import { activateStream, removeStream } from "./stream-lifecycle.ts";
+import { setBrokerState } from "./set-broker-state.ts";
 import { updateStream } from "./update-stream.ts";
 
 type KindName = NonNullable<Command__Output["kind"]>;

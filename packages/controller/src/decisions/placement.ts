@@ -1,4 +1,4 @@
-import type { BrokerRecord, ClusterState } from "../state/cluster-state.ts";
+import { type BrokerRecord, type ClusterState, shardsOf } from "../state/cluster-state.ts";
 import { Refusal } from "./decision.ts";
 
 interface Load {
@@ -6,36 +6,36 @@ interface Load {
   leaders: number;
 }
 
+/** `brokers`: those that are up; all of them when none is. */
+interface Zone {
+  readonly az: string;
+  readonly brokers: readonly BrokerRecord[];
+  readonly isUp: boolean;
+}
+
 /**
  * Chooses replicas for one shard after another: one broker in each of three zones, the emptiest first; the first of the list
  * is the preferred leader, so leaders even out too. A zone whose brokers are all down is used only while two others are up.
  */
 export class Placement {
-  readonly #zones: { readonly az: string; readonly brokers: BrokerRecord[]; readonly isUp: boolean }[];
+  readonly #zones: readonly Zone[];
   readonly #loads = new Map<string, Load>();
   readonly #replicationFactor: number;
 
   /** @throws Refusal NOT_ENOUGH_ZONES */
   constructor(state: ClusterState) {
     this.#replicationFactor = state.replicationFactor;
-    const byZone = new Map<string, BrokerRecord[]>();
-    for (const broker of newestIncarnations(state)) {
-      this.#loads.set(broker.nodeId, { replicas: 0, leaders: 0 });
-      if (broker.state !== "DRAINING") byZone.set(broker.az, [...(byZone.get(broker.az) ?? []), broker]);
-    }
-    this.#zones = [...byZone].map(([az, all]) => {
-      const up = all.filter((broker) => broker.state === "UP");
-      return { az, brokers: up.length > 0 ? up : all, isUp: up.length > 0 };
-    });
-    const zonesUp = this.#zones.filter((zone) => zone.isUp).length;
-    if (this.#zones.length < this.#replicationFactor || zonesUp < Math.floor(this.#replicationFactor / 2) + 1) {
+    for (const { nodeId } of newestIncarnations(state)) this.#loads.set(nodeId, { replicas: 0, leaders: 0 });
+    this.#zones = zonesOf(state);
+    if (!hasEnough(this.#zones, this.#replicationFactor)) {
+      const zonesUp = this.#zones.filter((zone) => zone.isUp).length;
       throw new Refusal(
         "NOT_ENOUGH_ZONES",
         `${zonesUp} of ${this.#zones.length} zones have a broker that is up; ${this.#replicationFactor} zones are needed`,
       );
     }
-    for (const { shards, reshard } of state.streams.values()) {
-      for (const { replicas } of [...shards, ...(reshard?.children ?? [])]) this.#count(replicas);
+    for (const stream of state.streams.values()) {
+      for (const { replicas } of shardsOf(stream)) this.#count(replicas);
     }
   }
 
@@ -78,6 +78,28 @@ export class Placement {
   #compare(a: BrokerRecord, b: BrokerRecord): number {
     return this.#load(a).replicas - this.#load(b).replicas || compareIds(a, b);
   }
+}
+
+/** Draining brokers take nothing new. */
+function zonesOf(state: ClusterState): Zone[] {
+  const byZone = new Map<string, BrokerRecord[]>();
+  for (const broker of newestIncarnations(state)) {
+    if (broker.state !== "DRAINING") byZone.set(broker.az, [...(byZone.get(broker.az) ?? []), broker]);
+  }
+  return [...byZone].map(([az, all]) => {
+    const up = all.filter((broker) => broker.state === "UP");
+    return { az, brokers: up.length > 0 ? up : all, isUp: up.length > 0 };
+  });
+}
+
+function hasEnough(zones: readonly Zone[], replicationFactor: number): boolean {
+  const zonesUp = zones.filter((zone) => zone.isUp).length;
+  return zones.length >= replicationFactor && zonesUp >= Math.floor(replicationFactor / 2) + 1;
+}
+
+/** Whether a new shard could be placed now. */
+export function hasEnoughZones(state: ClusterState): boolean {
+  return hasEnough(zonesOf(state), state.replicationFactor);
 }
 
 /** An older incarnation of a broker is a disk that is gone. */

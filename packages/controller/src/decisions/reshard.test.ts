@@ -2,7 +2,7 @@ import type { Shard } from "@millrace/proto";
 import { uniformHashKeyRanges } from "@millrace/proto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nextRound } from "./reshard.ts";
+import { nextRound } from "./reshard-plan.ts";
 
 function shard(number: number, starting: bigint, ending: bigint): Shard {
   return {
@@ -54,4 +54,13 @@ test("doubling splits every shard once, halving merges neighbours once", () => {
   expect(reshard(four, 8).rounds).toBe(1);
   expect(nextRound(four, 2)).toHaveLength(2);
   expect(reshard(four, 2).rounds).toBe(1);
+});
+
+test("a round for ten thousand shards is planned in a blink", () => {
+  const many = uniformHashKeyRanges(5_000).map(({ starting, ending }, i) => shard(i, starting, ending));
+  const startedMs = performance.now();
+  expect(nextRound(many, 10_000)).toHaveLength(5_000);
+  expect(nextRound(many, 2_500)).toHaveLength(2_500);
+  // Every controller does it while it applies: an election must not come of it.
+  expect(performance.now() - startedMs).toBeLessThan(500);
 });

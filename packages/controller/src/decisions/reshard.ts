@@ -1,15 +1,10 @@
-import { HASH_KEY_MAX, parseHashKey, type Shard, type Stream, uniformHashKeyRanges } from "@millrace/proto";
+import { parseHashKey, type Shard, type Stream } from "@millrace/proto";
 import type { BeginReshard__Output, CompleteReshard__Output, RequestClose__Output } from "../command.ts";
-import type { ClusterState } from "../state/cluster-state.ts";
-import { checkShardLimit } from "./create-stream.ts";
+import { type ClusterState, newestCreatedAtS } from "../state/cluster-state.ts";
 import { type Decision, Refusal } from "./decision.ts";
-import { Placement } from "./placement.ts";
-
-/** Other shards for some of the open ones. Half-open would be tidier, but Kinesis's ranges include both ends. */
-interface Change {
-  readonly parents: readonly Shard[];
-  readonly ranges: readonly { readonly starting: bigint; readonly ending: bigint }[];
-}
+import { checkShardQuota, checkShardRoom, checkShardsOfStream, SHARDS_PER_STREAM_MAX } from "./limits.ts";
+import { hasEnoughZones, Placement } from "./placement.ts";
+import { type Change, merge, nextRound, openShards, split } from "./reshard-plan.ts";
 
 /**
  * Resharding in three decisions, each idempotent, so that it resumes after any crash: the children's groups are made
@@ -24,11 +19,16 @@ export const beginReshard: Decision<BeginReshard__Output> = ({ state }, input) =
   }
   const target = input.targetShardCount ?? 0;
   const changes = changesOf(stream, input);
-  const isMore = changes.reduce((sum, { parents, ranges }) => sum + ranges.length - parents.length, 0);
-  const additional = target > 0 ? target - openShards(stream).length : isMore;
-  if (additional > 0 && stream.mode === "PROVISIONED" && input.key !== null)
-    checkShardLimit(state, input.key, additional);
   if (changes.length === 0) return;
+  const open = openShards(stream).length;
+  const made = changes.reduce((sum, { ranges }) => sum + ranges.length, 0);
+  const gone = changes.reduce((sum, { parents }) => sum + parents.length, 0);
+  const additional = target > 0 ? target - open : made - gone;
+  if (additional > 0) {
+    checkShardsOfStream(open, additional);
+    if (stream.mode === "PROVISIONED" && input.key !== null) checkShardQuota(state, input.key, additional);
+  }
+  checkShardRoom(state, made);
   state.putStream(begun(state, stream, changes, target));
 };
 
@@ -41,15 +41,7 @@ function changesOf(stream: Stream, input: BeginReshard__Output): Change[] {
       const ending = BigInt(parent.endingHashKey);
       if (at === undefined || at <= starting + 1n || at >= ending)
         throw new Refusal("SPLIT_KEY", "the key is not inside the shard");
-      return [
-        {
-          parents: [parent],
-          ranges: [
-            { starting, ending: at - 1n },
-            { starting: at, ending },
-          ],
-        },
-      ];
+      return [split(parent, at)];
     }
     case "merge": {
       const first = openShard(stream, input.merge?.shardNumber ?? -1);
@@ -57,19 +49,18 @@ function changesOf(stream: Stream, input: BeginReshard__Output): Change[] {
       if (BigInt(first.endingHashKey) + 1n !== BigInt(second.startingHashKey)) {
         throw new Refusal("NOT_ADJACENT", "the shards are not next to each other");
       }
-      return [merged(first, second)];
+      return [merge(first, second)];
     }
-    case "targetShardCount":
-      return nextRound(openShards(stream), input.targetShardCount ?? 0);
+    case "targetShardCount": {
+      const target = input.targetShardCount ?? 0;
+      if (target < 1 || target > SHARDS_PER_STREAM_MAX) {
+        throw new Refusal("INVALID_ARGUMENT", `A stream has 1 to ${SHARDS_PER_STREAM_MAX} shards.`);
+      }
+      return nextRound(openShards(stream), target);
+    }
     default:
       throw new Refusal("BAD_COMMAND", "no reshard that is known here");
   }
-}
-
-function openShards({ shards }: Stream): Shard[] {
-  return shards
-    .filter(({ closedAtS }) => closedAtS === 0)
-    .toSorted((a, b) => (BigInt(a.startingHashKey) < BigInt(b.startingHashKey) ? -1 : 1));
 }
 
 function openShard({ shards }: Stream, number: number): Shard {
@@ -79,50 +70,15 @@ function openShard({ shards }: Stream, number: number): Shard {
   return shard;
 }
 
-function merged(first: Shard, second: Shard): Change {
-  const range = { starting: BigInt(first.startingHashKey), ending: BigInt(second.endingHashKey) };
-  return { parents: [first, second], ranges: [range] };
-}
-
-/** First every open shard is split at a boundary of the target that lies inside it; then neighbours within a range merge. */
-export function nextRound(open: readonly Shard[], target: number): Change[] {
-  const targets = uniformHashKeyRanges(target);
-  const boundaries = targets.slice(1).map(({ starting }) => starting);
-  const splits: Change[] = [];
-  for (const shard of open) {
-    const starting = BigInt(shard.startingHashKey);
-    const ending = BigInt(shard.endingHashKey);
-    const inside = boundaries.filter((at) => at > starting && at <= ending);
-    const at = inside[Math.floor(inside.length / 2)];
-    if (at === undefined) continue;
-    splits.push({
-      parents: [shard],
-      ranges: [
-        { starting, ending: at - 1n },
-        { starting: at, ending },
-      ],
-    });
-  }
-  if (splits.length > 0) return splits;
-  const merges: Change[] = [];
-  for (const range of targets) {
-    const pieces = open.filter(
-      (shard) => BigInt(shard.startingHashKey) >= range.starting && BigInt(shard.endingHashKey) <= range.ending,
-    );
-    for (let i = 0; i + 1 < pieces.length; i += 2) merges.push(merged(pieces[i] as Shard, pieces[i + 1] as Shard));
-  }
-  return merges;
-}
-
 function begun(state: ClusterState, stream: Stream, changes: readonly Change[], targetShardCount: number): Stream {
   const placement = new Placement(state);
-  let number = Math.max(...stream.shards.map((shard) => shard.number)) + 1;
+  let number = stream.shards.reduce((max, shard) => Math.max(max, shard.number), 0) + 1;
   const children = changes.flatMap(({ parents, ranges }) =>
     ranges.map(({ starting, ending }): Shard => ({
       number: number++,
       groupId: state.takeGroupId(),
       startingHashKey: String(starting),
-      endingHashKey: String(ending > HASH_KEY_MAX ? HASH_KEY_MAX : ending),
+      endingHashKey: String(ending),
       createdAtS: 0,
       closedAtS: 0,
       parent: parents[0]?.number ?? -1,
@@ -141,18 +97,26 @@ export const requestClose: Decision<RequestClose__Output> = ({ state }, { stream
   state.putStream({ ...stream, reshard: { ...reshard, closeRequested: true } });
 };
 
-/** Parents get their end and children appear, in one version of the metadata. */
+/** Nowhere to put the next children now. Its completion, when there is (see `resharding`), begins the next round. */
+function waitingRound(targetShardCount: number): NonNullable<Stream["reshard"]> {
+  return { children: [], parents: [], closeRequested: false, targetShardCount };
+}
+
+/** Parents get their end and children appear, in one version of the metadata, whatever has become of the zones. */
 export const completeReshard: Decision<CompleteReshard__Output> = ({ state, nowMs }, { streamId }) => {
   const stream = state.streams.get(streamId);
   const reshard = stream?.reshard ?? undefined;
   if (stream === undefined || reshard?.closeRequested !== true || stream.status !== "UPDATING") return;
   const { children, parents, targetShardCount } = reshard;
   // Later than any parent's creation, whatever clocks did: a child's sequence numbers are above its parents'.
-  const oldest = Math.max(...stream.shards.map(({ createdAtS }) => createdAtS));
-  const closedAtS = Math.max(Math.floor(nowMs / 1_000), oldest);
-  const closed = stream.shards.map((shard) => (parents.includes(shard.number) ? { ...shard, closedAtS } : shard));
+  const newestS = newestCreatedAtS(stream);
+  const closedAtS = Math.max(Math.floor(nowMs / 1_000), newestS);
+  const ending = new Set(parents);
+  const closed = stream.shards.map((shard) => (ending.has(shard.number) ? { ...shard, closedAtS } : shard));
   const opened = children.map((child) => ({ ...child, createdAtS: closedAtS + 1 }));
   const next: Stream = { ...stream, status: "ACTIVE", shards: [...closed, ...opened], reshard: null };
   const rest = targetShardCount > 0 ? nextRound(openShards(next), targetShardCount) : [];
-  state.putStream(rest.length === 0 ? next : begun(state, next, rest, targetShardCount));
+  if (rest.length === 0) state.putStream(next);
+  else if (hasEnoughZones(state)) state.putStream(begun(state, next, rest, targetShardCount));
+  else state.putStream({ ...next, status: "UPDATING", reshard: waitingRound(targetShardCount) });
 };

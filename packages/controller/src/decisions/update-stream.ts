@@ -3,9 +3,9 @@ import { unreachable } from "@millrace/util";
 import type { UpdateStream__Output } from "../command.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { type Decision, type DecisionContext, Refusal } from "./decision.ts";
+import { TAGS_MAX } from "./limits.ts";
 
-export const CONSUMERS_PER_STREAM_MAX = 20;
-export const TAGS_MAX = 50;
+const CONSUMERS_PER_STREAM_MAX = 20;
 const DAY_HOURS = 24;
 const RETENTION_HOURS_MAX = 8_760;
 /** What may change while shards are being moved about. */

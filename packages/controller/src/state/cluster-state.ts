@@ -1,4 +1,4 @@
-import type { Broker, ClusterIdentity, CommandResult__Output, Stream, StreamKey } from "@millrace/proto";
+import type { Broker, ClusterIdentity, CommandResult__Output, Shard, Stream, StreamKey } from "@millrace/proto";
 import { assert } from "@millrace/util";
 
 /** A broker as the controller knows it; `diskId` tells one incarnation from the next. */
@@ -32,6 +32,7 @@ export class ClusterState {
   readonly #results = new Map<string, CommandResult__Output>();
   #nextStreamId = 1;
   #nextGroupId = FIRST_GROUP_ID;
+  #removedCreatedAtS = 0;
   #changes = emptyChanges();
 
   get streams(): ReadonlyMap<number, Stream> {
@@ -51,6 +52,18 @@ export class ClusterState {
     for (const stream of this.#streams.values()) {
       if (stream.key?.accountId === accountId && stream.key.region === region) yield stream;
     }
+  }
+
+  /** The newest creation time of any shard of a stream that is gone. */
+  get removedCreatedAtS(): number {
+    return this.#removedCreatedAtS;
+  }
+
+  /** Of all streams, those to be made by reshards included. */
+  get shardCount(): number {
+    let count = 0;
+    for (const { shards, reshard } of this.#streams.values()) count += shards.length + (reshard?.children.length ?? 0);
+    return count;
   }
 
   takeStreamId(): number {
@@ -74,6 +87,7 @@ export class ClusterState {
     if (this.#streamIdsByKey.get(keyText(stream.key)) === stream.streamId) {
       this.#streamIdsByKey.delete(keyText(stream.key));
     }
+    this.#removedCreatedAtS = Math.max(this.#removedCreatedAtS, newestCreatedAtS(stream));
     this.#changes.streamIds.delete(stream.streamId);
     this.#changes.removedStreamIds.add(stream.streamId);
   }
@@ -122,6 +136,7 @@ export class ClusterState {
         version: this.version,
         nextStreamId: this.#nextStreamId,
         nextGroupId: this.#nextGroupId,
+        removedCreatedAtS: this.#removedCreatedAtS,
         cluster: cluster && { ...cluster, tokenKey: Buffer.from(cluster.tokenKey).toString("base64") },
         brokers: [...this.brokers.values()],
         streams: [...this.#streams.values()],
@@ -144,6 +159,7 @@ export class ClusterState {
     for (const [commandId, result] of stored.results) state.#results.set(commandId, result);
     state.#nextStreamId = stored.nextStreamId;
     state.#nextGroupId = stored.nextGroupId;
+    state.#removedCreatedAtS = stored.removedCreatedAtS ?? 0;
     state.#changes = emptyChanges();
     state.version = stored.version;
     return state;
@@ -155,10 +171,22 @@ interface StoredState {
   version: number;
   nextStreamId: number;
   nextGroupId: number;
+  /** Absent in what was stored before it was kept. */
+  removedCreatedAtS?: number;
   cluster?: Omit<ClusterIdentity, "tokenKey"> & { tokenKey: string };
   brokers: BrokerRecord[];
   streams: Stream[];
   results: [string, CommandResult__Output][];
+}
+
+/** Its shards, and those that a reshard is making. */
+export function shardsOf({ shards, reshard }: Stream): readonly Shard[] {
+  return reshard === null ? shards : [...shards, ...reshard.children];
+}
+
+/** No shard of the stream was created after it. Epoch seconds. */
+export function newestCreatedAtS({ shards }: Stream): number {
+  return shards.reduce((newest, { createdAtS }) => Math.max(newest, createdAtS), 0);
 }
 
 function emptyChanges(): Changes {
