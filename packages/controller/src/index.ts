@@ -1,8 +1,4 @@
-export {
-  CommandInterrupted,
-  CONTROLLER_GROUP_ID,
-  ControllerNode,
-  type ControllerNodeOptions,
-  NotControllerLeader,
-} from "./node.ts";
+export { CommandInterrupted, MalformedCommand, NotControllerLeader } from "./errors.ts";
+export { CONTROLLER_GROUP_ID, ControllerNode, type ControllerNodeOptions, type InitialSettings } from "./node.ts";
+export type { CommandReport } from "./pending-commands.ts";
 export { type ControllerOptions, type RunningController, startController } from "./server.ts";

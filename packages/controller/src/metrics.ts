@@ -1,5 +1,5 @@
 import type { RaftHostStats } from "@millrace/multiraft";
-import { Gauge, type Registry } from "prom-client";
+import { Gauge, Histogram, type Registry } from "prom-client";
 import type { ControllerNode } from "./node.ts";
 
 /** What a controller exports; everything is read when it is scraped. */
@@ -13,6 +13,7 @@ export function registerMetrics(registry: Registry, node: ControllerNode, host: 
   gauge("millrace_metadata_version", "Version of the metadata that this controller has.", () => node.state.version);
   gauge("millrace_metadata_watchers", "Brokers and gateways that follow this controller.", () => node.watchers.count);
   gauge("millrace_streams", "Streams that exist.", () => node.state.streams.size);
+  gauge("millrace_shards", "Shards that exist, closed ones too.", () => node.state.shardCount);
   const ifLeader = (value: () => number) => () => (node.isLeader ? value() : 0);
   gauge(
     "millrace_under_replicated_shards",
@@ -24,6 +25,16 @@ export function registerMetrics(registry: Registry, node: ControllerNode, host: 
     "Shards that no broker leads (on the leader): they take no puts.",
     ifLeader(() => node.shardHealth().leaderless),
   );
+  const durations = new Histogram({
+    name: "millrace_controller_command_duration_seconds",
+    help: "Proposal until applied, on the leader. High: see the disks of the controllers, then the network between them.",
+    labelNames: ["kind", "outcome"],
+    registers: [registry],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5],
+  });
+  node.onCommand(({ kind, outcome, durationMs }) => {
+    durations.observe({ kind, outcome: outcome === "ok" ? "ok" : "refused" }, durationMs / 1_000);
+  });
   const brokers: Gauge<"state"> = new Gauge({
     name: "millrace_brokers",
     help: "Brokers by state.",

@@ -1,9 +1,11 @@
 import type { Entry } from "@millrace/raft";
 import type { GroupHandle, RaftHost, StateMachine } from "@millrace/multiraft";
-import { type Logger, MillraceError, type Timer, type World } from "@millrace/util";
+import { KIB, type Logger, type Timer, type World } from "@millrace/util";
 import { decodeCommandEntry, encodeCommandEntry } from "./command.ts";
 import { decide } from "./decisions/decide.ts";
+import { CommandInterrupted, MalformedCommand, NotControllerLeader } from "./errors.ts";
 import { Liveness } from "./liveness.ts";
+import { type CommandReport, PendingCommands } from "./pending-commands.ts";
 import type {
   BrokerHeartbeat__Output,
   ClusterStatus,
@@ -11,21 +13,31 @@ import type {
   Command__Output,
   CommandResult__Output,
   HeartbeatResult,
-  NodeStatus,
 } from "./protocol.ts";
 import { RECONCILERS } from "./reconcilers/reconcilers.ts";
 import { ClusterState } from "./state/cluster-state.ts";
+import { brokerStatus, controllerStatus } from "./status.ts";
 import { Watchers } from "./watchers.ts";
 
 export const CONTROLLER_GROUP_ID = 1;
 const PENDING_MAX = 1_000;
+/** Tags, policies and names of the largest command are a tenth of it. */
+const COMMAND_SIZE_BYTES_MAX = 256 * KIB;
 const RECONCILE_EVERY_MS = 100;
 /** A reconcile that comes so late was kept from running. */
 const PAUSE_MS_MIN = 500;
 const CHECKPOINT_EVERY_ENTRIES = 500;
-/** The controller's log is kept this long behind its newest checkpoint. */
-const LOG_ENTRIES_KEPT = 2_000;
+/** Then the state takes the log's place. Who lacks the last of it is sent the state, which is small. */
+const LOG_ENTRIES_MAX = 4_000;
 const TOKEN_KEY_SIZE_BYTES = 32;
+
+/** Of a cluster that begins; one that exists keeps its own. */
+export interface InitialSettings {
+  /** "aws" or "off". */
+  readonly quotas: string;
+  /** Copies of a shard, 3 when absent. */
+  readonly replicationFactor?: number;
+}
 
 export interface ControllerNodeOptions {
   readonly world: World;
@@ -35,41 +47,15 @@ export interface ControllerNodeOptions {
   readonly processId: number;
   /** Every controller's id and address. */
   readonly peers: ReadonlyMap<string, string>;
-  readonly initialSettings: { readonly quotas: string };
+  readonly initialSettings: InitialSettings;
   readonly host: RaftHost;
-}
-
-/** This replica does not lead. `leaderAddress` is where to go, when that is known. */
-export class NotControllerLeader extends MillraceError {
-  readonly code = "NOT_CONTROLLER_LEADER";
-  readonly leaderAddress: string | undefined;
-
-  constructor(leaderAddress: string | undefined) {
-    super(`not the leading controller; ${leaderAddress ?? "nobody that is known"} is`);
-    this.leaderAddress = leaderAddress;
-  }
-}
-
-/** The outcome is not known: repeat the command with the same id. */
-export class CommandInterrupted extends MillraceError {
-  readonly code = "COMMAND_INTERRUPTED";
-
-  constructor(reason: string) {
-    super(`the outcome is not known (${reason}); repeat the command with the same id`);
-  }
-}
-
-interface Pending {
-  readonly term: number;
-  resolve(result: CommandResult__Output): void;
-  reject(error: Error): void;
 }
 
 /** One controller without its sockets: the replicated state, what follows it, and what the leader does about it. */
 export class ControllerNode implements StateMachine {
   readonly #options: ControllerNodeOptions;
   readonly #group: GroupHandle;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending: PendingCommands;
   readonly #liveness = new Liveness();
   readonly #wishes = new Set<string>();
   readonly watchers: Watchers;
@@ -80,6 +66,7 @@ export class ControllerNode implements StateMachine {
 
   constructor(options: ControllerNodeOptions) {
     this.#options = options;
+    this.#pending = new PendingCommands(options.world.clock);
     this.#lastReconcileMs = options.world.clock.monotonicMs();
     this.watchers = new Watchers(() => this.#state);
     const voters = [...options.peers.keys()].toSorted();
@@ -117,23 +104,34 @@ export class ControllerNode implements StateMachine {
     return [];
   }
 
+  /** For metrics; one listener. */
+  onCommand(listener: (report: CommandReport) => void): void {
+    this.#pending.onReport(listener);
+  }
+
   shardHealth(): { underReplicated: number; leaderless: number } {
     return this.#liveness.shardHealth(this.#state, this.#options.world.clock.monotonicMs());
   }
 
   // ---- for the service
 
-  /** @throws NotControllerLeader, CommandInterrupted */
+  /** Resolves when it is applied here. @throws NotControllerLeader, CommandInterrupted, MalformedCommand */
   execute(command: Command): Promise<CommandResult__Output> {
     if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
-    const known = this.#state.resultOf(command.commandId ?? "");
+    const { commandId = "" } = command;
+    const known = this.#state.resultOf(commandId);
     if (known !== undefined) return Promise.resolve(known);
-    if (this.#pending.size >= PENDING_MAX) throw new CommandInterrupted("too many commands at once");
-    const proposal = this.#group.propose(encodeCommandEntry(this.#options.world.clock.nowMs(), command));
+    const inFlight = this.#pending.outcomeOf(commandId);
+    if (inFlight !== undefined) return inFlight;
+    if (this.#pending.count >= PENDING_MAX) throw new CommandInterrupted("too many commands at once");
+    const { clock } = this.#options.world;
+    const entry = encodeCommandEntry(clock.nowMs(), command);
+    if (entry.length > COMMAND_SIZE_BYTES_MAX) {
+      throw new MalformedCommand(`a command has at most ${COMMAND_SIZE_BYTES_MAX} bytes`);
+    }
+    const proposal = this.#group.propose(entry);
     if (proposal === undefined) throw new NotControllerLeader(this.leaderAddress);
-    return new Promise((resolve, reject) => {
-      this.#pending.set(proposal.index, { term: proposal.term, resolve, reject });
-    });
+    return this.#pending.add(commandId, proposal);
   }
 
   heartbeat(heartbeat: BrokerHeartbeat__Output): HeartbeatResult {
@@ -154,39 +152,11 @@ export class ControllerNode implements StateMachine {
     return {
       version: this.#state.version,
       clusterId: this.#state.cluster?.clusterId ?? "",
-      nodes: [...this.#controllerStatus(), ...this.#brokerStatus()],
+      nodes: [...controllerStatus(this.#options), ...brokerStatus(this.#state, this.#liveness)],
       streams: this.#state.streams.size,
       underReplicatedShards: underReplicated,
       leaderlessShards: leaderless,
     };
-  }
-
-  #controllerStatus(): NodeStatus[] {
-    const { controllerId, peers, host, az, processId } = this.#options;
-    return [...peers].map(([id, address]): NodeStatus => {
-      const isSelf = id === controllerId;
-      const state = isSelf ? "leader" : host.isConnected(id) ? "follower" : "down";
-      const own = { az: isSelf ? az : "", processId: isSelf ? processId : 0 };
-      return { id, role: "controller", ...own, address, state, leaders: 0, replicas: 0 };
-    });
-  }
-
-  #brokerStatus(): NodeStatus[] {
-    const replicas = new Map<string, number>();
-    for (const { shards } of this.#state.streams.values()) {
-      for (const shard of shards)
-        for (const nodeId of shard.replicas) replicas.set(nodeId, (replicas.get(nodeId) ?? 0) + 1);
-    }
-    return [...this.#state.brokers.values()].map(({ brokerId, nodeId, az, processId, address, state }) => ({
-      id: brokerId,
-      role: "broker",
-      az,
-      processId,
-      address,
-      state: state.toLowerCase(),
-      leaders: this.#liveness.ledBy(nodeId),
-      replicas: replicas.get(nodeId) ?? 0,
-    }));
   }
 
   // ---- the state machine
@@ -197,18 +167,10 @@ export class ControllerNode implements StateMachine {
       const { nowMs, command } = decodeCommandEntry(payload);
       const { result, changes } = decide(this.#state, command, nowMs);
       if (changes !== undefined) this.watchers.changed(changes);
-      this.#settle(index, term, result);
       this.#note(command, result);
+      this.#pending.settle(index, term, command.kind ?? "unknown", result);
     }
     this.#keepLogShort();
-  }
-
-  #settle(index: number, term: number, result: CommandResult__Output): void {
-    const pending = this.#pending.get(index);
-    if (pending === undefined) return;
-    this.#pending.delete(index);
-    if (pending.term === term) pending.resolve(result);
-    else pending.reject(new CommandInterrupted("another leader's command took its place"));
   }
 
   #note({ kind }: Command__Output, { error, version }: CommandResult__Output): void {
@@ -217,8 +179,7 @@ export class ControllerNode implements StateMachine {
   }
 
   #keepLogShort(): void {
-    const { appliedIndex, truncatedIndex } = this.#group ?? {};
-    if (appliedIndex - truncatedIndex < 2 * LOG_ENTRIES_KEPT) return;
+    if (this.#group.appliedIndex - this.#group.truncatedIndex < LOG_ENTRIES_MAX) return;
     // After this turn: the host is still counting what was applied.
     queueMicrotask(() => {
       if (!this.#isClosed) this.#group.truncatePrefix(this.#group.appliedIndex, this.checkpoint());
@@ -241,16 +202,14 @@ export class ControllerNode implements StateMachine {
     if (this.#state.cluster !== undefined) return;
     const clusterId = `millrace-${world.random.bytes(8).toString("hex")}`;
     const tokenKey = world.random.bytes(TOKEN_KEY_SIZE_BYTES);
-    const settings = { quotas: this.#options.initialSettings.quotas };
+    const { quotas, replicationFactor = 0 } = this.#options.initialSettings;
+    const settings = { quotas, replicationFactor };
     this.#wish("initialize", { kind: "initializeCluster", initializeCluster: { clusterId, tokenKey, settings } });
     logger.info({ controllerId, clusterId }, "initialising the cluster");
   }
 
   leadershipLost(): void {
-    for (const [index, pending] of this.#pending) {
-      this.#pending.delete(index);
-      pending.reject(new CommandInterrupted("this controller no longer leads"));
-    }
+    this.#pending.interruptAll("this controller no longer leads");
     this.#wishes.clear();
   }
 

@@ -11,8 +11,9 @@ import { Controller, type ControllerHandlers, Peer } from "@millrace/proto";
 import { openLogStore } from "@millrace/storage";
 import { errorMessage, type Logger, MIB, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
+import { MalformedCommand, NotControllerLeader } from "./errors.ts";
 import { registerMetrics } from "./metrics.ts";
-import { CommandInterrupted, ControllerNode, NotControllerLeader } from "./node.ts";
+import { ControllerNode, type InitialSettings } from "./node.ts";
 import type { Command__Output, MetadataUpdate, WatchRequest__Output } from "./protocol.ts";
 
 export interface ControllerOptions {
@@ -28,7 +29,7 @@ export interface ControllerOptions {
   readonly dataDir: string;
   /** Every controller's id and address, this one's too. */
   readonly peers: ReadonlyMap<string, string>;
-  readonly initialSettings: { readonly quotas: string };
+  readonly initialSettings: InitialSettings;
 }
 
 export interface RunningController {
@@ -40,6 +41,8 @@ export interface RunningController {
 
 const LEADER_TRAILER = "millrace-leader";
 const COMMAND_ID_CHARS_MAX = 64;
+/** Every broker and gateway has one. */
+const WATCHERS_MAX = 5_000;
 const STATUS_TIMEOUT_MS = 2_000;
 /** Elections are quick anyway, and when all controllers stop there is nobody to take over. */
 const LEADERSHIP_TIMEOUT_MS = 300;
@@ -118,6 +121,10 @@ function handlersOf(node: ControllerNode): ControllerHandlers {
 }
 
 function watch(node: ControllerNode, call: ServerWritableStream<WatchRequest__Output, MetadataUpdate>): void {
+  if (node.watchers.count >= WATCHERS_MAX) {
+call.emit("error", failure(status.RESOURCE_EXHAUSTED, "too many watchers"));
+    return;
+  }
   const watcher = node.watchers.add(call.request, { write: (update) => call.write(update) });
   call.on("drain", () => watcher.drained());
   for (const event of ["cancelled", "close", "error"]) call.on(event, () => watcher.close());
@@ -142,7 +149,8 @@ function refusal(error: unknown): Partial<ServiceError> {
     if (error.leaderAddress !== undefined) metadata.set(LEADER_TRAILER, error.leaderAddress);
     return { ...failure(status.FAILED_PRECONDITION, error.message), metadata };
   }
-  if (error instanceof CommandInterrupted) return failure(status.UNAVAILABLE, error.message);
+  if (error instanceof MalformedCommand) return failure(status.INVALID_ARGUMENT, error.message);
+  // Interrupted, or a barrier that nobody answered: it may pass.
   return failure(status.UNAVAILABLE, errorMessage(error));
 }
 

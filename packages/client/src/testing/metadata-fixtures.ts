@@ -57,7 +57,7 @@ export function fullUpdate(version: number, streams: Stream[], brokers: Broker[]
     removedStreamIds: [],
     brokers,
     brokersChanged: true,
-    cluster: { clusterId: "cluster-1", tokenKey: Buffer.alloc(32), settings: { quotas: "off" } },
+    cluster: { clusterId: "cluster-1", tokenKey: Buffer.alloc(32), settings: { quotas: "off", replicationFactor: 0 } },
   };
 }
 

@@ -109,6 +109,17 @@ test("a stream needs three zones, and one broker down does not stop it", () => {
   expect(decide(state, create("t", 1), 1).result.error?.code).toBe("NOT_ENOUGH_ZONES");
 });
 
+test("with a replication factor of 1 one zone is enough", () => {
+  const state = cluster(1, "aws", 1);
+  for (const az of ["az-a", "az-b"]) {
+    decide(state, command("setBrokerState", { nodeId: nodeId(az), state: "DOWN" }), 1);
+  }
+  expect(decide(state, create("s", 2), 1).result.error).toBeNull();
+  const replicas = [...state.streams.values()].flatMap(({ shards }) => shards.map((shard) => shard.replicas));
+  expect(replicas).toEqual([[nodeId("az-c")], [nodeId("az-c")]]);
+  expect(ClusterState.decode(state.encode()).replicationFactor).toBe(1);
+});
+
 test("an account has 500 provisioned shards in a region, unless quotas are off", () => {
   const limited = cluster();
   expect(decide(limited, create("s", 499), 1).result.error).toBeNull();

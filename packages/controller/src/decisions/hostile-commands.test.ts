@@ -71,7 +71,7 @@ const anyKind = {
   initializeCluster: fc.record({
     clusterId: text,
     tokenKey: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-    settings: maybe(fc.record({ quotas: text })),
+    settings: maybe(fc.record({ quotas: text, replicationFactor: count })),
   }),
   setBrokerState: fc.record({ nodeId, state: fc.constantFrom("UP", "DOWN", "DRAINING") }),
   updateStream: fc.tuple(key, change).map(([ofStream, what]) => ({ ...(ofStream && { key: ofStream }), ...what })),

@@ -14,8 +14,9 @@ interface Zone {
 }
 
 /**
- * Chooses replicas for one shard after another: one broker in each of three zones, the emptiest first; the first of the list
- * is the preferred leader, so leaders even out too. A zone whose brokers are all down is used only while two others are up.
+ * Chooses replicas for one shard after another: one broker in each of as many zones as there are copies, the emptiest first; the first of the list
+ * is the preferred leader, so leaders even out too. A zone whose brokers are all down is used only while a majority of the copies is
+ * in others.
  */
 export class Placement {
   readonly #zones: readonly Zone[];

@@ -17,6 +17,7 @@ export interface Changes {
 /** Answers of this many commands are remembered, so that a repetition is not a second decision. */
 const COMMAND_RESULTS_MAX = 10_000;
 const FIRST_GROUP_ID = 16;
+const DEFAULT_REPLICATION_FACTOR = 3;
 const FORMAT_VERSION = 1;
 
 /**
@@ -39,8 +40,9 @@ export class ClusterState {
     return this.#streams;
   }
 
+  /** Copies of each shard. */
   get replicationFactor(): number {
-    return 3;
+    return this.cluster?.settings?.replicationFactor || DEFAULT_REPLICATION_FACTOR;
   }
 
   streamByKey(key: StreamKey): Stream | undefined {

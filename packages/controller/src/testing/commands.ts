@@ -46,9 +46,9 @@ export function nodeId(az: string, index = 0): string {
 export const ZONES = ["az-a", "az-b", "az-c"];
 
 /** An initialised cluster of three zones. */
-export function cluster(brokersPerZone = 1, quotas = "aws"): ClusterState {
+export function cluster(brokersPerZone = 1, quotas = "aws", replicationFactor = 0): ClusterState {
   const state = new ClusterState();
-  const settings = { quotas };
+  const settings = { quotas, replicationFactor };
   decide(state, command("initializeCluster", { clusterId: "x", tokenKey: Buffer.alloc(32), settings }), 0);
   for (const az of ZONES) {
     for (let i = 0; i < brokersPerZone; i++) decide(state, register(`broker-${az}-${i}`, az), 0);

@@ -3,8 +3,10 @@
 
 export interface ClusterSettings {
   'quotas'?: (string);
+  'replicationFactor'?: (number);
 }
 
 export interface ClusterSettings__Output {
   'quotas': (string);
+  'replicationFactor': (number);
 }
