@@ -122,7 +122,7 @@ function handlersOf(node: ControllerNode): ControllerHandlers {
 
 function watch(node: ControllerNode, call: ServerWritableStream<WatchRequest__Output, MetadataUpdate>): void {
   if (node.watchers.count >= WATCHERS_MAX) {
-call.emit("error", failure(status.RESOURCE_EXHAUSTED, "too many watchers"));
+    call.emit("error", failure(status.RESOURCE_EXHAUSTED, "too many watchers"));
     return;
   }
   const watcher = node.watchers.add(call.request, { write: (update) => call.write(update) });

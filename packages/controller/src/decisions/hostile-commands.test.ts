@@ -1,4 +1,4 @@
-import type { Command } from "@millrace/proto";
+import type { Command, Command__Output } from "@millrace/proto";
 import { HASH_KEY_MAX } from "@millrace/proto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -78,7 +78,7 @@ const anyKind = {
   beginReshard: fc.tuple(key, reshard).map(([ofStream, what]) => ({ ...(ofStream && { key: ofStream }), ...what })),
   requestClose: fc.record({ streamId }),
   completeReshard: fc.record({ streamId }),
-} as const;
+} as const satisfies { readonly [K in NonNullable<Command__Output["kind"]>]: fc.Arbitrary<object> };
 /** The rare ones would otherwise end every story early: a stream that is being deleted takes nothing more. */
 const WEIGHTS: { readonly [K in keyof typeof anyKind]: number } = {
   createStream: 8,
