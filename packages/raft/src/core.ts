@@ -1,4 +1,5 @@
 import { assert } from "./assert.ts";
+import { answerToStale, goesBefore, isWellFormed } from "./incoming.ts";
 import { type LeaderHost, Leadership } from "./leadership.ts";
 import { LogView } from "./log-view.ts";
 import {
@@ -99,7 +100,6 @@ export class RaftCore implements Core {
   get hasReady(): boolean {
     return this.#outbox.hasWork(this.#commitIndex);
   }
-
   tick(): void {
     if (this.isQuiet) return;
     if (this.#leadership !== undefined) {
@@ -121,7 +121,8 @@ export class RaftCore implements Core {
 
   step(message: WireMessage): void {
     if (message.term < this.#term) {
-      this.#answerStale(message);
+      const answer = answerToStale(message, this.#term, this.#log.persistedIndex);
+      if (answer !== undefined) this.#outbox.send(answer);
       return;
     }
     if (message.type === "vote" || message.type === "preVote") {
@@ -246,8 +247,6 @@ export class RaftCore implements Core {
     return this.#leadership?.followers() ?? [];
   }
 
-  // ---- elections
-
   #mayCampaign(): boolean {
     return this.#history.mayCampaign(this.id, this.#commitIndex);
   }
@@ -303,7 +302,8 @@ export class RaftCore implements Core {
     const canVote = isPre
       ? term > this.#term
       : this.#votedFor === from || (this.#votedFor === undefined && this.#leaderId === undefined);
-    const goesFirst = isPre && this.#goesFirst(message);
+    const isRival = isPre && this.#role === "preCandidate";
+    const goesFirst = isRival && goesBefore(this.id, message, this.#log, this.#history.current);
     const isGranted = canVote && this.#log.isUpToDate(lastIndex, lastTerm) && !goesFirst;
     // It may have refused our question while it still believed in its leader. It asks itself now, so ask again.
     if (goesFirst) this.#askForVote("preVote", from, this.#term + 1, false);
@@ -315,18 +315,6 @@ export class RaftCore implements Core {
       }
     }
     this.#answerVote(message, isGranted);
-  }
-
-  /**
-   * Two followers that lose their leader's connection at the same moment would split the vote. Of two pre-candidates with
-   * equal logs, the one that stands first among the voters goes on.
-   */
-  #goesFirst({ from, lastIndex, lastTerm }: VoteMessage): boolean {
-    if (this.#role !== "preCandidate") return false;
-    if (lastIndex !== this.#log.lastIndex || lastTerm !== this.#log.lastTerm) return false;
-    const { voters } = this.#history.current;
-    const own = voters.indexOf(this.id);
-    return own >= 0 && own < voters.indexOf(from);
   }
 
   #answerVote({ type, from, term }: VoteMessage, granted: boolean): void {
@@ -394,8 +382,6 @@ export class RaftCore implements Core {
     this.#electionTimeout = electionTicks + randomTicks(electionTicks);
   }
 
-  // ---- following
-
   /** False: there cannot be another leader in this term; the message is forged or confused. */
   #followLeader(from: NodeId): boolean {
     if (this.#leadership !== undefined) return false;
@@ -405,26 +391,6 @@ export class RaftCore implements Core {
     this.#electionElapsed = 0;
     this.#isQuietFollower = false;
     return true;
-  }
-
-  #answerStale(message: WireMessage): void {
-    const base = { from: this.id, to: message.from, term: this.#term };
-    switch (message.type) {
-      case "append":
-      case "heartbeat":
-      case "snapshot":
-        // A deposed leader learns the term.
-        this.#outbox.send({ ...base, type: "heartbeatResponse", readContext: 0, lastIndex: this.#log.persistedIndex });
-        break;
-      case "vote":
-        this.#outbox.send({ ...base, type: "voteResponse", granted: false });
-        break;
-      case "preVote":
-        this.#outbox.send({ ...base, type: "preVoteResponse", granted: false });
-        break;
-      default:
-        break;
-    }
   }
 
   #stepAppend(message: AppendMessage): void {
@@ -489,8 +455,6 @@ export class RaftCore implements Core {
     this.#outbox.sendAfterSync({ ...base, success: true, index: this.#commitIndex, hintIndex: 0, hintTerm: 0 });
   }
 
-  // ---- the log
-
   #commitTo(index: number): void {
     if (index <= this.#commitIndex) return;
     assert(index <= this.#log.lastIndex, "only what the log holds is committed");
@@ -515,7 +479,7 @@ export class RaftCore implements Core {
   }
 
   #makeLeaderHost(): LeaderHost {
-    // eslint-disable-next-line @typescript-eslint/no-this-alias -- getters of the object below
+    // oxlint-disable-next-line no-this-alias -- for the getters
     const core = this;
     return {
       config: this.#config,
@@ -530,20 +494,7 @@ export class RaftCore implements Core {
       },
       commitTo: (index) => this.#commitTo(index),
       append: (type, payload) => this.#append(type, payload),
-      encodeMembership,
       resign: () => this.#becomeFollower(this.#term, undefined),
     };
   }
-}
-
-/** Entries came over a network: contiguous, terms that do not fall, memberships that can be read. */
-function isWellFormed({ prevIndex, prevTerm, term, entries }: AppendMessage): boolean {
-  let index = prevIndex;
-  let lastTerm = prevTerm;
-  for (const entry of entries) {
-    if (entry.index !== ++index || entry.term < lastTerm || entry.term > term) return false;
-    if (entry.type === "config" && decodeMembership(entry.payload) === undefined) return false;
-    lastTerm = entry.term;
-  }
-  return true;
 }

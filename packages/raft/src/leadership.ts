@@ -1,6 +1,6 @@
 import { assert } from "./assert.ts";
 import type { LogView } from "./log-view.ts";
-import { isJoint, isVoter, lastStep, memberIds, type MembershipHistory } from "./membership.ts";
+import { encodeMembership, isJoint, isVoter, lastStep, memberIds, type MembershipHistory } from "./membership.ts";
 import type { Outbox } from "./outbox.ts";
 import { Progress } from "./progress.ts";
 import { isQuorum, quorumValue } from "./quorum.ts";
@@ -10,7 +10,6 @@ import type {
   CoreConfig,
   FollowerProgress,
   HeartbeatResponse,
-  Membership,
   NodeId,
   ProposedEntry,
 } from "./types.ts";
@@ -26,7 +25,6 @@ export interface LeaderHost {
   commitTo(index: number): void;
   /** Appends to the log, the outbox and, for a config entry, the membership. */
   append(type: ProposedEntry["type"] | "config", payload: Buffer): number;
-  encodeMembership(membership: Membership): Buffer;
   /** The leader steps down within its term. */
   resign(): void;
 }
@@ -222,7 +220,7 @@ export class Leadership {
     const { config, history, commitIndex } = this.#host;
     if (commitIndex < history.currentIndex) return;
     if (isJoint(history.current)) {
-      this.#host.append("config", this.#host.encodeMembership(lastStep(history.current)));
+      this.#host.append("config", encodeMembership(lastStep(history.current)));
       this.replicate();
       this.maybeCommit();
     } else if (!isVoter(history.current, config.id)) {
