@@ -1,9 +1,11 @@
 import { type Clock, defined, type Logger, type Random } from "@millrace/util";
 import type { ClusterMetadata } from "./metadata.ts";
-import { ShardLogConnection } from "./shard-log-connection.ts";
+import { BrokerConnection } from "./broker-connection.ts";
+import type { ConnectShardLog } from "./network.ts";
 
 export interface BrokerConnectionsOptions {
   readonly metadata: ClusterMetadata;
+  readonly connect: ConnectShardLog;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -15,8 +17,9 @@ export interface BrokerConnectionsOptions {
 /** One connection per broker address, closed when no broker of the metadata has that address any more. */
 export class BrokerConnections {
   readonly #options: BrokerConnectionsOptions;
-  readonly #byAddress = new Map<string, ShardLogConnection>();
+  readonly #byAddress = new Map<string, BrokerConnection>();
   readonly #stopListening: () => void;
+  #closed = false;
 
   constructor(options: BrokerConnectionsOptions) {
     this.#options = options;
@@ -25,26 +28,21 @@ export class BrokerConnections {
     });
   }
 
-  /** Undefined for a node that the metadata does not know. */
-  to(nodeId: string): ShardLogConnection | undefined {
+  /** Undefined for a node that the metadata does not know, and after `close`. */
+  to(nodeId: string): BrokerConnection | undefined {
     const address = this.#options.metadata.broker(nodeId)?.address;
-    if (address === undefined || address === "") return undefined;
+    if (address === undefined || address === "" || this.#closed) return undefined;
     const known = this.#byAddress.get(address);
     if (known !== undefined) return known;
-    const { clock, random, logger, inFlightBytesMax } = this.#options;
-    const connection = new ShardLogConnection({
-      address,
-      clock,
-      random,
-      logger,
-      ...(inFlightBytesMax === undefined ? {} : { inFlightBytesMax }),
-      onLost: () => this.#lost(address),
-    });
+    const { clock, random, logger, connect, inFlightBytesMax } = this.#options;
+    const onLost = (): void => this.#lost(address);
+    const connection = new BrokerConnection({ address, connect, clock, random, logger, inFlightBytesMax, onLost });
     this.#byAddress.set(address, connection);
     return connection;
   }
 
   close(): void {
+    this.#closed = true;
     this.#stopListening();
     for (const connection of this.#byAddress.values()) connection.close();
     this.#byAddress.clear();

@@ -1,13 +1,11 @@
-import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import type { MetadataUpdate__Output } from "@millrace/proto";
-import { type Clock, errorMessage, type Logger, type Random, type Timer } from "@millrace/util";
-import { cancelSoon } from "./cancel-soon.ts";
-import type { ControllerClients } from "./controller-clients.ts";
+import type { Clock, Logger, Random, Timer } from "@millrace/util";
+import type { ControllerChannels } from "./controller-channels.ts";
 import { backoffMs } from "./retry.ts";
 import type { Watch } from "./types.ts";
 
 export interface ControllerWatchOptions {
-  readonly clients: ControllerClients;
+  readonly channels: ControllerChannels;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -30,7 +28,7 @@ const BACKOFF_MAX_MS = 1_000;
 export class ControllerWatch implements Watch {
   readonly #options: ControllerWatchOptions;
   #index: number;
-  #call: ClientReadableStream<MetadataUpdate__Output> | undefined;
+  #call: WatchCall | undefined;
   #timer: Timer | undefined;
   #behindTimer: Timer | undefined;
   #knownVersion = 0;
@@ -41,18 +39,19 @@ export class ControllerWatch implements Watch {
   constructor(options: ControllerWatchOptions) {
     this.#options = options;
     // Watchers spread over the replicas.
-    this.#index = options.random.between(0, options.clients.addresses.length - 1);
+    this.#index = options.random.between(0, options.channels.addresses.length - 1);
   }
 
   start(): void {
     if (this.#closed) return;
-    const { clients, clock } = this.#options;
-    const client = clients.clientFor(clients.address(this.#index));
-    const call = client.watch({ knownVersion: this.#knownVersion, clusterId: this.#clusterId });
+    const { channels, clock } = this.#options;
+    const channel = channels.channelTo(channels.address(this.#index));
+    const request = { knownVersion: this.#knownVersion, clusterId: this.#clusterId };
+    const call: WatchCall = channel.watch(request, {
+      update: (update) => this.#take(call, update),
+      ended: (why) => this.#ended(call, why),
+    });
     this.#call = call;
-    call.on("data", (update: MetadataUpdate__Output) => this.#take(call, update));
-    call.on("error", (error: ServiceError) => this.#ended(call, error));
-    call.on("end", () => this.#ended(call, undefined));
     if (this.#knownVersion === 0) {
       this.#timer = clock.setTimer(FIRST_UPDATE_TIMEOUT_MS, () => this.#leave(call, "no first update"));
     }
@@ -71,13 +70,12 @@ export class ControllerWatch implements Watch {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelTimers();
-    const call = this.#call;
+    this.#call?.cancel();
     this.#call = undefined;
-    cancelSoon(call);
     this.#options.onClose();
   }
 
-  #take(call: ClientReadableStream<MetadataUpdate__Output>, update: MetadataUpdate__Output): void {
+  #take(call: WatchCall, update: MetadataUpdate__Output): void {
     if (call !== this.#call) return;
     const clusterId = update.cluster?.clusterId ?? "";
     if (clusterId !== "" && this.#clusterId !== "" && clusterId !== this.#clusterId) {
@@ -97,26 +95,26 @@ export class ControllerWatch implements Watch {
     }
   }
 
-  #leave(call: ClientReadableStream<MetadataUpdate__Output>, why: string): void {
+  #leave(call: WatchCall, why: string): void {
     if (call !== this.#call) return;
     this.#options.logger.warn(
-      { controller: this.#options.clients.address(this.#index) },
+      { controller: this.#options.channels.address(this.#index) },
       `leaving a controller: ${why}`,
     );
-    cancelSoon(call);
-    this.#ended(call, undefined);
+    call.cancel();
+    this.#ended(call, why);
   }
 
-  #ended(call: ClientReadableStream<MetadataUpdate__Output>, error: ServiceError | undefined): void {
+  #ended(call: WatchCall, why: string): void {
     if (call !== this.#call || this.#closed) return;
-    const { clients, clock, random, logger } = this.#options;
+    const { channels, clock, random, logger } = this.#options;
     this.#call = undefined;
     this.#cancelTimers();
-    if (error !== undefined) logger.debug({ controller: clients.address(this.#index) }, errorMessage(error));
+    logger.debug({ controller: channels.address(this.#index), why }, "a watch ended");
     this.#index++;
     this.#failures++;
     // Plain timers, not a retry helper: this goes on for the life of the process, and keeps nothing of the past.
-    const isFirstRound = this.#failures < clients.addresses.length;
+    const isFirstRound = this.#failures < channels.addresses.length;
     const delayMs = isFirstRound ? 0 : backoffMs(random, this.#failures, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
     this.#timer = clock.setTimer(delayMs, () => this.start());
   }
@@ -126,4 +124,8 @@ export class ControllerWatch implements Watch {
     this.#behindTimer?.cancel();
     this.#behindTimer = undefined;
   }
+}
+
+interface WatchCall {
+  cancel(): void;
 }

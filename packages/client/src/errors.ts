@@ -76,7 +76,8 @@ export type UnavailableReason =
   | "internal"
   | "unknownGroup"
   | "throttled"
-  | "aborted";
+  | "aborted"
+  | "closed";
 
 /** Nothing was written (or read) before the deadline passed or the caller's signal aborted. */
 export class ShardUnavailable extends ShardError {

@@ -1,7 +1,6 @@
-import type { ClientDuplexStream } from "@grpc/grpc-js";
 import { decodeItems, encodeItemFrame, itemSizeBytes, type OutgoingItem, type RawFrame } from "@millrace/proto";
 import { assert, type Clock, errorMessage, type Logger, MIB, type Timer } from "@millrace/util";
-import { cancelSoon } from "./cancel-soon.ts";
+import type { FrameListener, FrameStream } from "./network.ts";
 
 /** How a request ended. Values, not errors: a lost connection ends thousands at once, and each is retried elsewhere. */
 export type RequestOutcome =
@@ -26,15 +25,13 @@ export interface RequestStreamOptions {
   readonly logger: Logger;
   readonly inFlightBytesMax: number;
   readonly inFlightRequestsMax: number;
-  /** Makes sure that `opened` or `failed` follows soon. False: not now, the broker is known to be unreachable. */
+  /** Makes sure that `open` or `failed` follows soon. False: not now, the broker is known to be unreachable. */
   readonly connect: () => boolean;
   /** Something came from the broker. */
   readonly onAnswer: () => void;
   /** The stream ended though nobody closed it. */
   readonly onLost: () => void;
 }
-
-export type FrameCall = ClientDuplexStream<RawFrame, RawFrame>;
 
 interface Request {
   readonly id: number;
@@ -60,12 +57,12 @@ const REQUEST_ID_LIMIT = 0x1_0000_0000;
  */
 export class RequestStream {
   readonly #options: RequestStreamOptions;
-  #call: FrameCall | undefined;
-  /** Frames given to gRPC and not yet taken by the connection: while it is slow, requests gather into larger frames. */
+  #call: FrameStream | undefined;
+  /** Frames given to the connection and not yet taken by it: while it is slow, requests gather into larger frames. */
   #framesInWrite = 0;
   #flushScheduled = false;
   #nextId = 1;
-  /** Not yet handed to gRPC, in order. Those that gave up meanwhile are skipped. */
+  /** Not yet handed to the connection, in order. Those that gave up meanwhile are skipped. */
   #queue: Request[] = [];
   /** All that wait for an answer, sent or not, in order of their start. */
   readonly #requests = new Map<number, Request>();
@@ -108,13 +105,14 @@ export class RequestStream {
     });
   }
 
-  opened(call: FrameCall): void {
+  open(start: (listener: FrameListener) => FrameStream): void {
     assert(this.#call === undefined, "one call at a time");
+    const call = start({
+      frame: (frame) => this.#take(call, frame),
+      ended: (why) => this.#lost(call, why),
+    });
     this.#call = call;
     this.#framesInWrite = 0;
-    call.on("data", (frame: RawFrame) => this.#take(call, frame));
-    call.on("error", (error: Error) => this.#lost(call, errorMessage(error)));
-    call.on("end", () => this.#lost(call, "ended by the broker"));
     this.#scheduleFlush();
   }
 
@@ -126,7 +124,7 @@ export class RequestStream {
   failed(): void {
     const call = this.#call;
     this.#call = undefined;
-    cancelSoon(call);
+    call?.cancel();
     const requests = [...this.#requests.values()];
     this.#requests.clear();
     this.#queue = [];
@@ -137,7 +135,7 @@ export class RequestStream {
     for (const { settle, sent } of requests) settle?.(sent ? LOST_AFTER_SENT : LOST_BEFORE_SENT);
   }
 
-  #lost(call: FrameCall, why: string): void {
+  #lost(call: FrameStream, why: string): void {
     if (call !== this.#call) return;
     this.#options.logger.debug({ stream: this.#options.name, inFlight: this.#requests.size }, `stream lost: ${why}`);
     this.failed();
@@ -180,7 +178,7 @@ export class RequestStream {
     this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
   }
 
-  #take(call: FrameCall, frame: RawFrame): void {
+  #take(call: FrameStream, frame: RawFrame): void {
     if (call !== this.#call) return;
     try {
       for (const { requestId, kind, body } of decodeItems(frame.payload)) {

@@ -14,7 +14,7 @@ import {
   RequestKind,
   ShardLogStatus,
 } from "@millrace/proto";
-import type { Clock, Logger, Random } from "@millrace/util";
+import { type Clock, type Logger, MIB, type Random } from "@millrace/util";
 import { BrokerConnections } from "./broker-connections.ts";
 import {
   AppendOutcomeUnknown,
@@ -24,8 +24,11 @@ import {
   ShardThrottled,
   ShardUnavailable,
 } from "./errors.ts";
+import { connectShardLogOverGrpc } from "./grpc-shard-log.ts";
+import { LeaderFinder } from "./leader-finder.ts";
 import type { ClusterMetadata } from "./metadata.ts";
-import { AVOID_SILENT_MS, type Candidate, chooseReplica } from "./replica-choice.ts";
+import type { ConnectShardLog } from "./network.ts";
+import { type Candidate, chooseReplica } from "./replica-choice.ts";
 import type { RequestOutcome } from "./request-stream.ts";
 import { backoffMs, retryUntilDeadline, TryAgain } from "./retry.ts";
 import { newShardCall, type ShardCall } from "./shard-call.ts";
@@ -40,6 +43,10 @@ export interface ShardRouterOptions {
   readonly logger: Logger;
   /** Per broker and direction; 64 MiB unless given. */
   readonly inFlightBytesMax?: number;
+  /** Of all appends that wait, for an answer, a leader or room; 256 MiB unless given. */
+  readonly heldBytesMax?: number;
+  /** gRPC unless given. */
+  readonly connect?: ConnectShardLog;
 }
 
 /** A router owns its connections: whoever made it closes it. */
@@ -49,38 +56,55 @@ export interface ClosableShardRouter extends ShardRouter {
 
 const BACKOFF_MIN_MS = 5;
 const BACKOFF_MAX_MS = 50;
+/** Two replicas that name each other agree only after a while. */
 const HINTS_AT_ONCE_MAX = 2;
+const HELD_BYTES_MAX = 256 * MIB;
 /** Silence of one broker for one attempt; doubles with each such attempt of a call. A hung leader costs no more. */
 const ATTEMPT_TIMEOUT_MIN_MS = 1_000;
 const ATTEMPT_TIMEOUT_MAX_MS = 8_000;
 /** A group that is newer than our metadata is waited for so long; one that is gone is not waited for. */
 const NEW_GROUP_WAIT_MS = 1_000;
-/** After so long without a leader a read takes what any replica knows to be committed: a shard may have lost its quorum. */
+/** When a shard has had no leader for so long, a read takes what any replica knows to be committed: a shard may have lost its quorum. */
 const NO_LEADER_PATIENCE_MS = 1_500;
 
 export function createShardRouter(options: ShardRouterOptions): ClosableShardRouter {
-  return new GrpcShardRouter(options);
+  return new LeaderShardRouter(options);
 }
 
-class GrpcShardRouter implements ClosableShardRouter {
+class LeaderShardRouter implements ClosableShardRouter {
   readonly #options: ShardRouterOptions;
   readonly #connections: BrokerConnections;
-  readonly #leaders = new Map<number, string>();
+  readonly #finder: LeaderFinder;
   readonly #stopListening: () => void;
+  #heldBytes = 0;
+  #closed = false;
 
   constructor(options: ShardRouterOptions) {
     this.#options = options;
-    this.#connections = new BrokerConnections({
+    const { metadata, clock, random } = options;
+    const connections = new BrokerConnections({
       ...options,
+      connect: options.connect ?? connectShardLogOverGrpc,
       inFlightBytesMax: options.inFlightBytesMax,
-      onLost: (nodeId) => this.#forgetLeader(nodeId),
+      onLost: (nodeId) => this.#finder.nodeLost(nodeId),
     });
-    this.#stopListening = options.metadata.onChange(() => this.#forgetDeletedGroups());
+    this.#connections = connections;
+    this.#finder = new LeaderFinder({ metadata, connections, clock, random });
+    this.#stopListening = metadata.onChange(() => this.#finder.forgetDeletedGroups());
   }
 
-  append(groupId: number, batch: Buffer, options: AppendOptions): Promise<AppendResult> {
+  async append(groupId: number, batch: Buffer, options: AppendOptions): Promise<AppendResult> {
+    const { clock, heldBytesMax = HELD_BYTES_MAX } = this.#options;
+    if (this.#heldBytes > 0 && this.#heldBytes + batch.length > heldBytesMax) {
+      throw new ShardUnavailable(groupId, "overloaded");
+    }
     const body = [encodeAppendPrefix(groupId, options.quotas), batch];
-    return this.#run(newShardCall(this.#options.clock, groupId, RequestKind.append, body, options, decodeAppendResult));
+    this.#heldBytes += batch.length;
+    try {
+      return await this.#run(newShardCall(clock, groupId, RequestKind.append, body, options, decodeAppendResult));
+    } finally {
+      this.#heldBytes -= batch.length;
+    }
   }
 
   read(request: ReadRequest, options: CallOptions): Promise<ReadResult> {
@@ -100,11 +124,26 @@ class GrpcShardRouter implements ClosableShardRouter {
   }
 
   subscribe(groupId: number, fromOffset: number, signal: AbortSignal): AsyncIterable<ReadResult> {
-    return subscribeToGroup({ ...this.#options, connections: this.#connections, groupId, fromOffset, signal });
+    const { metadata, clock, random, logger } = this.#options;
+    return subscribeToGroup({
+      groupId,
+      fromOffset,
+      signal,
+      metadata,
+      clock,
+      random,
+      logger,
+      connections: this.#connections,
+      finder: this.#finder,
+      read: (request, options) => this.read(request, options),
+      isClosed: () => this.#closed,
+    });
   }
 
   close(): void {
+    this.#closed = true;
     this.#stopListening();
+    this.#finder.close();
     this.#connections.close();
   }
 
@@ -131,23 +170,26 @@ class GrpcShardRouter implements ClosableShardRouter {
   }
 
   #gaveUp<T>(call: ShardCall<T>): Error {
-    const reason = call.signal?.aborted === true ? "aborted" : call.reason;
+    const reason = this.#closed ? "closed" : call.signal?.aborted === true ? "aborted" : call.reason;
     if (call.perhapsWritten) return new AppendOutcomeUnknown(call.groupId, reason);
     return new ShardUnavailable(call.groupId, reason);
   }
 
-  /** One request to one replica. Errors are final; TryAgain is what may be repeated. */
+  /** One request to one replica, or a search for the one to ask. Errors are final; TryAgain is what may be repeated. */
   async #attempt<T>(call: ShardCall<T>): Promise<T | TryAgain> {
     const { clock, metadata } = this.#options;
+    if (this.#closed) throw this.#gaveUp(call);
     const shard = metadata.shardByGroup(call.groupId);
     if (shard === undefined) return this.#withoutMetadata(call);
     const nowMs = clock.monotonicMs();
     if (nowMs >= call.deadlineMs) return new TryAgain(0);
-    const leaderId = this.#leaders.get(call.groupId) ?? (call.attempts === 0 ? shard.shard.replicas[0] : undefined);
-    const context = { connections: this.#connections, metadata, nowMs };
-    const candidate = chooseReplica(shard, leaderId, call, call.stream, context);
+    const candidate = call.isAnyReplica
+      ? chooseReplica(shard, call, { connections: this.#connections, metadata, nowMs })
+      : this.#leaderFor(call, shard, nowMs);
     call.attempts++;
-    if (candidate === undefined) return this.#again(call, "disconnected");
+    if (candidate === undefined) {
+      return call.isAnyReplica ? this.#again(call, "disconnected") : this.#findLeader(call, nowMs);
+    }
     call.rotation++;
     call.lastNodeId = candidate.nodeId;
     const outcome = await candidate.connection[call.stream].request({
@@ -160,20 +202,45 @@ class GrpcShardRouter implements ClosableShardRouter {
     return this.#unanswered(call, candidate, outcome);
   }
 
+  /** The believed leader, or on a call's first attempt the preferred one; undefined when it is better to ask around. */
+  #leaderFor<T>(call: ShardCall<T>, { shard }: ShardView, nowMs: number): Candidate | undefined {
+    const known = this.#finder.leaderOf(call.groupId);
+    const nodeId = known ?? (call.attempts === 0 ? shard.replicas[0] : undefined);
+    if (nodeId === undefined) return undefined;
+    const connection = this.#connections.to(nodeId);
+    const isGuessDown = known === undefined && this.#options.metadata.broker(nodeId)?.state === "DOWN";
+    const isSilent = nodeId !== call.doubtedNodeId && connection?.isSilent(nowMs) === true;
+    if (connection?.mayConnect === true && !isSilent && !isGuessDown) return { nodeId, connection };
+    call.doubtedNodeId = nodeId;
+    this.#finder.lost(call.groupId, nodeId);
+    return undefined;
+  }
+
+  async #findLeader<T>(call: ShardCall<T>, nowMs: number): Promise<TryAgain> {
+    const { groupId, deadlineMs, signal } = call;
+    const patienceMs = Math.max(0, NO_LEADER_PATIENCE_MS - this.#finder.leaderlessForMs(groupId));
+    const canFallBack = call.anyReplicaBody !== undefined;
+    await this.#finder.find(groupId, canFallBack ? Math.min(deadlineMs, nowMs + patienceMs) : deadlineMs, signal);
+    if (this.#finder.leaderlessForMs(groupId) >= NO_LEADER_PATIENCE_MS) askAnyReplica(call);
+    return this.#again(call, "noLeader", 0);
+  }
+
   #unanswered<T>(
     call: ShardCall<T>,
     { nodeId }: Candidate,
     outcome: Exclude<RequestOutcome, { type: "answer" }>,
   ): TryAgain {
-    if (outcome.type === "full") return this.#again(call, "overloaded");
+    const { type } = outcome;
+    if (type === "full") return this.#again(call, "overloaded");
     if (outcome.sent) call.perhapsWritten = call.isAppend;
-    if (this.#leaders.get(call.groupId) === nodeId && outcome.type !== "aborted") this.#leaders.delete(call.groupId);
-    if (outcome.type === "timedOut") {
+    if (type === "aborted") return this.#again(call, "aborted", 0);
+    if (type === "timedOut") {
       call.timeouts++;
-      call.avoidSilentUntilMs = this.#options.clock.monotonicMs() + AVOID_SILENT_MS;
-      return this.#again(call, "timedOut", 0);
+      call.doubtedNodeId = nodeId;
     }
-    return this.#again(call, outcome.type);
+    if (!call.isAnyReplica) this.#finder.lost(call.groupId, nodeId);
+    // At once: either a search is next, or another replica. Where there is no other, waits grow.
+    return this.#again(call, type, call.isAnyReplica ? undefined : 0);
   }
 
   #answered<T>(call: ShardCall<T>, { nodeId }: Candidate, status: number, body: Buffer): T | TryAgain {
@@ -182,7 +249,7 @@ class GrpcShardRouter implements ClosableShardRouter {
       switch (status as ShardLogStatus) {
         case ShardLogStatus.ok:
           // A follower may answer a read of any replica: that makes it no leader.
-          if (!call.isAnyReplica && this.#leaders.get(groupId) !== nodeId) this.#leaders.set(groupId, nodeId);
+          if (!call.isAnyReplica) this.#finder.found(groupId, nodeId);
           return call.decode(body);
         case ShardLogStatus.notLeader:
           return this.#redirected(call, nodeId, body.toString());
@@ -198,15 +265,17 @@ class GrpcShardRouter implements ClosableShardRouter {
           // Leadership moves to a broker with room, if there is one.
           return this.#again(call, "diskFull", BACKOFF_MAX_MS);
         case ShardLogStatus.unknownGroup:
-          if (this.#leaders.get(groupId) === nodeId) this.#leaders.delete(groupId);
+          this.#finder.lost(groupId, nodeId);
           return this.#again(call, "unknownGroup");
         case ShardLogStatus.unknown:
+          call.perhapsWritten = call.isAppend;
+          this.#finder.lost(groupId, nodeId);
+          return this.#again(call, "noLeader");
         case ShardLogStatus.internal:
           call.perhapsWritten = call.isAppend;
-          return this.#again(call, status === ShardLogStatus.unknown ? "noLeader" : "internal");
+          return this.#again(call, "internal");
         case ShardLogStatus.corrupt:
           askAnyReplica(call);
-          if (this.#leaders.get(groupId) === nodeId) this.#leaders.delete(groupId);
           return this.#again(call, "corrupt");
         case ShardLogStatus.badRequest:
           throw new ShardRequestRefused(groupId, "the broker could not read the request", call.written);
@@ -221,23 +290,17 @@ class GrpcShardRouter implements ClosableShardRouter {
   }
 
   #redirected<T>(call: ShardCall<T>, nodeId: string, hint: string): TryAgain {
+    this.#finder.lost(call.groupId, nodeId);
     const isUsable = hint !== "" && hint !== nodeId && this.#options.metadata.broker(hint) !== undefined;
-    if (!isUsable) {
-      if (this.#leaders.get(call.groupId) === nodeId) this.#leaders.delete(call.groupId);
-      return this.#again(call, "noLeader");
+    // Others may have found the leader meanwhile: what they know is newer.
+    if (isUsable && ++call.hints <= HINTS_AT_ONCE_MAX && this.#finder.leaderOf(call.groupId) === undefined) {
+      this.#finder.found(call.groupId, hint);
     }
-    this.#leaders.set(call.groupId, hint);
-    call.hints++;
-    // Two replicas that name each other agree only after a while.
-    return this.#again(call, "noLeader", call.hints <= HINTS_AT_ONCE_MAX ? 0 : undefined);
+    return this.#again(call, "noLeader", 0);
   }
 
   #again<T>(call: ShardCall<T>, reason: ShardCall<T>["reason"], delayMs?: number): TryAgain {
     call.reason = reason;
-    const isLeaderless = reason === "noLeader" || reason === "disconnected" || reason === "timedOut";
-    if (isLeaderless && this.#options.clock.monotonicMs() - call.startedAtMs > NO_LEADER_PATIENCE_MS) {
-      askAnyReplica(call);
-    }
     if (delayMs !== undefined) return new TryAgain(delayMs);
     return new TryAgain(backoffMs(this.#options.random, call.backoffs++, BACKOFF_MIN_MS, BACKOFF_MAX_MS));
   }
@@ -253,18 +316,6 @@ class GrpcShardRouter implements ClosableShardRouter {
       if (metadata.shardByGroup(call.groupId) !== undefined) return this.#again(call, "unknownGroup", 0);
     }
     throw new ShardGone(call.groupId, call.written);
-  }
-
-  #forgetLeader(nodeId: string): void {
-    for (const [groupId, leaderId] of this.#leaders) if (leaderId === nodeId) this.#leaders.delete(groupId);
-  }
-
-  #forgetDeletedGroups(): void {
-    const { metadata } = this.#options;
-    if (this.#leaders.size <= metadata.groupCount) return;
-    for (const groupId of this.#leaders.keys()) {
-      if (metadata.shardByGroup(groupId) === undefined) this.#leaders.delete(groupId);
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { RequestKind } from "@millrace/proto";
 import type { Clock } from "@millrace/util";
 import type { UnavailableReason, Written } from "./errors.ts";
-import { AVOID_SILENT_MS, type ChoiceState } from "./replica-choice.ts";
+import type { ChoiceState } from "./replica-choice.ts";
 import type { CallOptions } from "./types.ts";
 
 /** One call of the router over all its attempts. */
@@ -30,6 +30,8 @@ export interface ShardCall<T> extends ChoiceState {
   hints: number;
   backoffs: number;
   hasWaitedForMetadata: boolean;
+  /** A leader that looked silent, or was. When it is found to lead all the same, it is asked. */
+  doubtedNodeId: string | undefined;
 }
 
 export function newShardCall<T>(
@@ -66,6 +68,6 @@ export function newShardCall<T>(
     hasWaitedForMetadata: false,
     rotation: 0,
     lastNodeId: undefined,
-    avoidSilentUntilMs: nowMs + AVOID_SILENT_MS,
+    doubtedNodeId: undefined,
   };
 }

@@ -1,11 +1,13 @@
-import { type ClientReadableStream, type ServiceError, status } from "@grpc/grpc-js";
-import { decodeReadResult, type RawFrame, readBatchHeader, type ReadResult } from "@millrace/proto";
-import type { Clock, Logger, Random } from "@millrace/util";
+import { type ReadRequest, type ReadResult, decodeReadResult, readBatchHeader } from "@millrace/proto";
+import { type Clock, errorMessage, KIB, type Logger, type Random } from "@millrace/util";
+import type { BrokerConnection } from "./broker-connection.ts";
 import type { BrokerConnections } from "./broker-connections.ts";
-import { cancelSoon } from "./cancel-soon.ts";
-import { ShardGone } from "./errors.ts";
+import { ShardGone, ShardUnavailable } from "./errors.ts";
+import type { LeaderFinder } from "./leader-finder.ts";
 import type { ClusterMetadata } from "./metadata.ts";
+import { NotLeading } from "./network.ts";
 import { backoffMs } from "./retry.ts";
+import type { CallOptions } from "./types.ts";
 
 export interface SubscriptionOptions {
   readonly groupId: number;
@@ -14,6 +16,9 @@ export interface SubscriptionOptions {
   readonly signal: AbortSignal;
   readonly metadata: ClusterMetadata;
   readonly connections: BrokerConnections;
+  readonly finder: LeaderFinder;
+  readonly read: (request: ReadRequest, options: CallOptions) => Promise<ReadResult>;
+  readonly isClosed: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -21,49 +26,99 @@ export interface SubscriptionOptions {
 
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 500;
+/** When a shard has had no leader for so long, its records are read page by page from any replica. */
+const LEADER_PATIENCE_MS = 1_500;
+const PAGE_BYTES_MAX = 512 * KIB;
+const PAGE_TIMEOUT_MS = 3_000;
 
 /**
  * Committed batches as they commit, from the shard's leader, across leader changes, each once and in order. Ends after the last
- * record of a closed shard, and when the signal aborts. @throws ShardGone
+ * record of a closed shard, and when the signal aborts.
+ * @throws ShardGone. ShardUnavailable when the router was closed.
  */
 export async function* subscribeToGroup(options: SubscriptionOptions): AsyncGenerator<ReadResult, void, void> {
-  const { groupId, signal, metadata, connections, clock, random } = options;
-  let nextOffset = options.fromOffset;
-  let hint: string | undefined;
-  let failures = 0;
+  const { groupId, signal, metadata, connections, finder, clock, random } = options;
+  const state: State = { nextOffset: options.fromOffset, failures: 0, reachedEnd: false };
+  let guess = metadata.shardByGroup(groupId)?.shard.replicas[0];
   while (!signal.aborted) {
-    const replicas = metadata.shardByGroup(groupId)?.shard.replicas;
-    if (replicas === undefined) throw new ShardGone(groupId, "no");
-    const nodeId = hint ?? replicas[failures % replicas.length] ?? "";
-    const client = connections.to(nodeId)?.subscribeClient();
-    hint = undefined;
-    if (client !== undefined) {
-      const call = client.subscribe({ groupId, fromOffset: nextOffset }) as ClientReadableStream<RawFrame>;
-      const onAbort = (): void => cancelSoon(call);
-      signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        for await (const { payload } of call as AsyncIterable<RawFrame>) {
-          failures = 0;
-          const result = decodeReadResult(payload);
-          nextOffset = Math.max(nextOffset, endOf(result));
-          yield result;
-        }
-        return;
-      } catch (error) {
-        const { code, details } = error as ServiceError;
-        if (signal.aborted) return;
-        // The one that was asked does not lead: it may know who does.
-        if (code === status.FAILED_PRECONDITION && details !== "" && details !== nodeId) hint = details;
-      } finally {
-        signal.removeEventListener("abort", onAbort);
-        cancelSoon(call);
-      }
+    if (options.isClosed()) throw new ShardUnavailable(groupId, "closed");
+    if (metadata.shardByGroup(groupId) === undefined) throw new ShardGone(groupId, "no");
+    const nodeId = finder.leaderOf(groupId) ?? guess;
+    guess = undefined;
+    if (nodeId === undefined) {
+      await finder.find(groupId, clock.monotonicMs() + LEADER_PATIENCE_MS, signal);
+      if (finder.leaderOf(groupId) === undefined) yield* pageOfAnyReplica(options, state);
+      continue;
     }
-    failures++;
-    if (hint === undefined || failures > 2) await clock.sleep(backoffMs(random, failures, RETRY_MIN_MS, RETRY_MAX_MS));
+    const connection = connections.to(nodeId);
+    if (connection !== undefined) yield* pushedBy(options, state, nodeId, connection);
+    if (state.reachedEnd) return;
+    if (connection === undefined || !connection.mayConnect) finder.lost(groupId, nodeId);
+    // A leader that breaks off at once, again and again, is given time.
+    if (state.failures > 1) await sleep(clock, backoffMs(random, state.failures, RETRY_MIN_MS, RETRY_MAX_MS), signal);
   }
 }
 
+interface State {
+  nextOffset: number;
+  /** In a row, without a frame between them. */
+  failures: number;
+  reachedEnd: boolean;
+}
+
+async function* pushedBy(
+  { groupId, signal, finder, logger }: SubscriptionOptions,
+  state: State,
+  nodeId: string,
+  connection: BrokerConnection,
+): AsyncGenerator<ReadResult, void, void> {
+  const source = await connection.subscribe(groupId, state.nextOffset);
+  if (source === undefined) {
+    state.failures++;
+    finder.lost(groupId, nodeId);
+    return;
+  }
+  const onAbort = (): void => source.cancel();
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) source.cancel();
+  try {
+    for await (const { payload } of source) {
+      const result = decodeReadResult(payload);
+      state.nextOffset = Math.max(state.nextOffset, endOf(result));
+      state.failures = 0;
+      yield result;
+    }
+    state.reachedEnd = connection.isHeld(source);
+    if (!state.reachedEnd) finder.lost(groupId, nodeId);
+  } catch (error) {
+    state.failures++;
+    logger.debug({ groupId, nodeId, failures: state.failures }, `a subscription broke: ${errorMessage(error)}`);
+    finder.lost(groupId, nodeId);
+    // It may know who does.
+    if (error instanceof NotLeading && error.leaderId !== "" && finder.leaderOf(groupId) === undefined) {
+      finder.found(groupId, error.leaderId);
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    connection.release(source);
+  }
+}
+
+/** While nobody leads, nothing is written: what is there can be had from anybody who has it. */
+async function* pageOfAnyReplica(options: SubscriptionOptions, state: State): AsyncGenerator<ReadResult, void, void> {
+  const { groupId, signal, read } = options;
+  const request = { groupId, fromOffset: state.nextOffset, bytesMax: PAGE_BYTES_MAX, quotas: false, anyReplica: true };
+  try {
+    const result = await read(request, { timeoutMs: PAGE_TIMEOUT_MS, signal });
+    if (result.batches.length === 0) return;
+    state.nextOffset = Math.max(state.nextOffset, endOf(result));
+    yield result;
+  } catch (error) {
+    if (!(error instanceof ShardUnavailable)) throw error;
+  }
+}
+
+/** One past the last record. */
 function endOf({ batches }: ReadResult): number {
   let end = 0;
   for (let at = 0; at < batches.length;) {
@@ -72,4 +127,10 @@ function endOf({ batches }: ReadResult): number {
     at += header.sizeBytes;
   }
   return end;
+}
+
+async function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(delayMs, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
 }

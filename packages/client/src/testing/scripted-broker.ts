@@ -1,96 +1,21 @@
-import { createServer, connect, type Server as TcpServer, type Socket } from "node:net";
-import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import { connect, createServer, type Socket, type Server as TcpServer } from "node:net";
+import { Server, ServerCredentials, type ServerDuplexStream, type ServerWritableStream, status } from "@grpc/grpc-js";
 import {
-  decodeAppendRequest,
   decodeItems,
-  decodeLocateRequest,
-  decodeReadRequest,
-  encodeAppendResult,
   encodeItems,
-  encodeLocateResult,
-  encodeReadResultPrefix,
-  readBatchHeader,
-  readBatchId,
-  RequestKind,
-  ShardLog,
-  ShardLogStatus,
-  stampBatch,
   type FrameItem,
   type RawFrame,
+  ShardLog,
+  type SubscribeRequest,
 } from "@millrace/proto";
-
-/** What a scripted broker does with a request. `cut`: the connection ends without an answer. */
-export type Script = (request: ScriptedRequest) => "serve" | "serve and cut" | "hang" | "cut" | Refusal;
-
-export interface Refusal {
-  readonly status: number;
-  readonly body?: Buffer;
-}
-
-export interface ScriptedRequest {
-  readonly kind: number;
-  readonly groupId: number;
-  readonly batchId: string | undefined;
-  readonly anyReplica: boolean;
-}
-
-/** The log that all replicas of a group share here: replication is not what these tests are about. */
-export class SharedLog {
-  readonly batches: Buffer[] = [];
-  readonly #results = new Map<string, { baseOffset: number; arrivalTimeMs: number; recordCount: number }>();
-  endOffset = 1;
-  closed = false;
-
-  append(batch: Buffer): Buffer {
-    const id = readBatchId(batch);
-    let result = this.#results.get(id);
-    if (result === undefined) {
-      const { recordCount } = readBatchHeader(batch);
-      const stored = Buffer.from(batch);
-      result = { baseOffset: this.endOffset, arrivalTimeMs: Date.now(), recordCount };
-      stampBatch(stored, 0, result.baseOffset, result.arrivalTimeMs, 1);
-      this.batches.push(stored);
-      this.endOffset += recordCount;
-      this.#results.set(id, result);
-    }
-    return encodeAppendResult(result);
-  }
-
-  position() {
-    const last = this.batches.at(-1);
-    const lastArrivalTimeMs = last === undefined ? 0 : readBatchHeader(last).arrivalTimeMs;
-    return { startOffset: 1, endOffset: this.endOffset, lastArrivalTimeMs, closed: this.closed };
-  }
-
-  read(fromOffset: number, bytesMax: number): Buffer {
-    const pieces: Buffer[] = [encodeReadResultPrefix(this.position())];
-    let sizeBytes = 0;
-    for (const batch of this.batches) {
-      const { baseOffset, recordCount } = readBatchHeader(batch);
-      if (baseOffset + recordCount <= fromOffset) continue;
-      if (sizeBytes > 0 && sizeBytes + batch.length > bytesMax) break;
-      pieces.push(batch);
-      sizeBytes += batch.length;
-    }
-    return Buffer.concat(pieces);
-  }
-}
+import { ScriptedReplica } from "./scripted-replica.ts";
 
 /** A real gRPC server that speaks ShardLog over shared logs, and misbehaves as told. */
-export class ScriptedBroker {
-  readonly nodeId: string;
-  readonly requests: ScriptedRequest[] = [];
-  script: Script = () => "serve";
-  readonly #logs: Map<number, SharedLog>;
+export class ScriptedBroker extends ScriptedReplica {
   #server: Server | undefined;
   #front: TcpServer | undefined;
   readonly #sockets = new Set<Socket>();
   #port = 0;
-
-  constructor(nodeId: string, logs: Map<number, SharedLog>) {
-    this.nodeId = nodeId;
-    this.#logs = logs;
-  }
 
   get address(): string {
     return `127.0.0.1:${this.#port}`;
@@ -100,7 +25,11 @@ export class ScriptedBroker {
   async start(): Promise<void> {
     const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
     const handle = (call: unknown): void => this.#serve(call as ServerDuplexStream<RawFrame, RawFrame>);
-    server.addService(ShardLog.service, { append: handle, read: handle, subscribe: () => undefined });
+    server.addService(ShardLog.service, {
+      append: handle,
+      read: handle,
+      subscribe: (call: unknown) => this.#push(call as SubscribeCall),
+    });
     const innerPort = await new Promise<number>((resolve, reject) => {
       server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
         error === null ? resolve(port) : reject(error),
@@ -158,60 +87,34 @@ export class ScriptedBroker {
   }
 
   #one(call: ServerDuplexStream<RawFrame, RawFrame>, item: FrameItem): void {
-    const request = describe(item);
-    this.requests.push(request);
-    const verdict = this.script(request);
+    const { verdict, reply } = this.take(item);
     if (verdict === "hang") return;
     if (verdict === "cut") {
       this.cut();
       return;
     }
-    const reply = typeof verdict === "string" ? this.#execute(item, request.groupId) : verdict;
+    const { status: kind, body } = reply();
     if (verdict === "serve and cut") {
       this.cut();
       return;
     }
-    call.write({
-      payload: encodeItems([
-        { requestId: item.requestId, kind: reply.status, body: reply.body === undefined ? [] : [reply.body] },
-      ]),
+    const answer = { requestId: item.requestId, kind, body: body === undefined ? [] : [body] };
+    call.write({ payload: encodeItems([answer]) });
+  }
+
+  #push(call: SubscribeCall): void {
+    const { groupId, fromOffset } = call.request as { groupId: number; fromOffset: number };
+    const stop = this.subscribe(groupId, fromOffset, {
+      page: (body) => call.write({ payload: body }),
+      finished: () => call.end(),
+      failed: ({ leaderId }) =>
+        call.emit("error", {
+          code: leaderId === undefined ? status.UNAVAILABLE : status.FAILED_PRECONDITION,
+          details: leaderId ?? "",
+        }),
     });
-  }
-
-  #execute(item: FrameItem, groupId: number): Refusal {
-    const log = this.#logs.get(groupId);
-    if (log === undefined) return { status: ShardLogStatus.unknownGroup };
-    switch (item.kind) {
-      case RequestKind.append:
-        if (log.closed) return { status: ShardLogStatus.closed };
-        return { status: ShardLogStatus.ok, body: log.append(decodeAppendRequest(item.body).batch) };
-      case RequestKind.read: {
-        const { fromOffset, bytesMax } = decodeReadRequest(item.body);
-        return { status: ShardLogStatus.ok, body: log.read(fromOffset, bytesMax) };
-      }
-      default: {
-        const { target, timeMs } = decodeLocateRequest(item.body);
-        const found = log.batches.find((batch) => readBatchHeader(batch).arrivalTimeMs >= timeMs);
-        const offset = target === "tail" || found === undefined ? log.endOffset : readBatchHeader(found).baseOffset;
-        return { status: ShardLogStatus.ok, body: encodeLocateResult({ ...log.position(), offset }) };
-      }
-    }
+    for (const event of ["cancelled", "close", "error"]) call.on(event, stop);
   }
 }
 
-function describe(item: FrameItem): ScriptedRequest {
-  if (item.kind === RequestKind.append) {
-    const { groupId, batch } = decodeAppendRequest(item.body);
-    return { kind: item.kind, groupId, batchId: readBatchId(batch), anyReplica: false };
-  }
-  if (item.kind === RequestKind.read) {
-    const { groupId, anyReplica } = decodeReadRequest(item.body);
-    return { kind: item.kind, groupId, batchId: undefined, anyReplica };
-  }
-  return { kind: item.kind, groupId: decodeLocateRequest(item.body).groupId, batchId: undefined, anyReplica: false };
-}
-
-/** Makes every append of a replica that does not lead a redirect to `leaderId` (or to nobody). */
-export function follows(leaderId: string | undefined): Script {
-  return () => ({ status: ShardLogStatus.notLeader, body: Buffer.from(leaderId ?? "") });
-}
+type SubscribeCall = ServerWritableStream<SubscribeRequest, RawFrame>;

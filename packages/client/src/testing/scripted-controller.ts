@@ -6,7 +6,7 @@ import {
   type MetadataUpdate,
   type WatchRequest,
 } from "@millrace/proto";
-import { LEADER_TRAILER } from "../controller-connection.ts";
+import { LEADER_TRAILER } from "../grpc-controller.ts";
 
 type WatchCall = ServerWritableStream<WatchRequest, MetadataUpdate>;
 

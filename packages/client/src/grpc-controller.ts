@@ -1,0 +1,98 @@
+import { type ClientUnaryCall, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { Controller, type ControllerClient, type MetadataUpdate__Output } from "@millrace/proto";
+import { type Clock, errorMessage } from "@millrace/util";
+import { cancelSoon } from "./cancel-soon.ts";
+import { CONTROLLER_CHANNEL_OPTIONS } from "./channel-options.ts";
+import {
+  type ConnectController,
+  ControllerCallFailed,
+  type ControllerCallOptions,
+  type ControllerChannel,
+} from "./network.ts";
+
+export const LEADER_TRAILER = "millrace-leader";
+
+/** Controllers over gRPC. */
+export function controllersOverGrpc(clock: Clock): ConnectController {
+  return (address) => {
+    const client = new Controller(address, credentials.createInsecure(), CONTROLLER_CHANNEL_OPTIONS);
+    return grpcChannel(client, clock);
+  };
+}
+
+type Callback<T> = (error: ServiceError | null, value?: T) => void;
+type Start<T> = (metadata: Metadata, options: { deadline: Date }, callback: Callback<T>) => ClientUnaryCall;
+interface Cancellable {
+  cancel(): void;
+}
+
+function grpcChannel(client: ControllerClient, clock: Clock): ControllerChannel {
+  const calls = new Set<Cancellable>();
+
+  /** One call as a promise; the signal cancels it, and keeps no listener afterwards. */
+  function unary<T>({ timeoutMs, signal }: ControllerCallOptions, start: Start<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => cancelSoon(call);
+      const deadline = new Date(clock.nowMs() + timeoutMs);
+      const call = start(new Metadata(), { deadline }, (error, value) => {
+        calls.delete(call);
+        signal?.removeEventListener("abort", onAbort);
+        if (error === null) resolve(value as T);
+        else reject(failureOf(error));
+      });
+      calls.add(call);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  return {
+    execute: (command, options) => unary(options, (...rest) => client.execute(command, ...rest)),
+    heartbeat: (heartbeat, options) => unary(options, (...rest) => client.heartbeat(heartbeat, ...rest)),
+    status: (options) => unary(options, (...rest) => client.status({}, ...rest)),
+    watch(request, listener) {
+      const call = client.watch(request);
+      calls.add(call);
+      let isOver = false;
+      const ended = (why: string): void => {
+        calls.delete(call);
+        if (isOver) return;
+        isOver = true;
+        listener.ended(why);
+      };
+      call.on("data", (update: MetadataUpdate__Output) => {
+        if (!isOver) listener.update(update);
+      });
+      call.on("error", (error: Error) => ended(errorMessage(error)));
+      call.on("end", () => ended("ended by the controller"));
+      const cancel = (): void => {
+        isOver = true;
+        calls.delete(call);
+        cancelSoon(call);
+      };
+      return { cancel };
+    },
+    close() {
+      for (const call of calls) cancelSoon(call);
+      calls.clear();
+      client.close();
+    },
+  };
+}
+
+function failureOf(error: ServiceError): ControllerCallFailed {
+  switch (error.code) {
+    case status.FAILED_PRECONDITION: {
+      const leader = error.metadata?.get(LEADER_TRAILER)[0]?.toString();
+      const leaderAddress = leader === "" ? undefined : leader;
+      return new ControllerCallFailed(error.details, "notLeader", { leaderAddress, cause: error });
+    }
+    case status.INVALID_ARGUMENT:
+    case status.UNIMPLEMENTED:
+    case status.UNAUTHENTICATED:
+    case status.PERMISSION_DENIED:
+    case status.OUT_OF_RANGE:
+      return new ControllerCallFailed(error.details, "refused", { grpcStatus: error.code, cause: error });
+    default:
+      return new ControllerCallFailed(errorMessage(error), "away", { grpcStatus: error.code, cause: error });
+  }
+}
