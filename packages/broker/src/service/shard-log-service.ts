@@ -12,8 +12,9 @@ import {
   ShardLogStatus,
   type SubscribeRequest,
 } from "@millrace/proto";
-import { type Clock, errorMessage, KIB, type Logger, MIB } from "@millrace/util";
+import { errorMessage, KIB, type Logger, MIB } from "@millrace/util";
 import type { BrokerNode } from "../node.ts";
+
 import { type ItemCall, type RespondItem, serveItems } from "./item-stream.ts";
 
 const OPEN_APPENDS_MAX = 4_096;
@@ -33,7 +34,7 @@ export interface ServiceOptions {
   readonly node: () => BrokerNode | undefined;
   readonly logger: Logger;
   readonly observer: ServiceObserver;
-  readonly clock: Clock;
+  readonly monotonicMs: () => number;
 }
 
 /** The data path's service. Until the broker knows who it is, it knows no group. */
@@ -56,7 +57,7 @@ export function shardLogHandlers(options: ServiceOptions): ShardLogHandlers {
   };
 }
 
-function handleAppend({ node, observer, clock }: ServiceOptions, item: FrameItem, respond: RespondItem): void {
+function handleAppend({ node, observer, monotonicMs }: ServiceOptions, item: FrameItem, respond: RespondItem): void {
   if (item.kind !== RequestKind.append) {
     respond(ShardLogStatus.badRequest, NOTHING);
     return;
@@ -67,21 +68,21 @@ function handleAppend({ node, observer, clock }: ServiceOptions, item: FrameItem
     respond(ShardLogStatus.unknownGroup, NOTHING);
     return;
   }
-  const startMs = clock.monotonicMs();
+  const startMs = monotonicMs();
   shard.append({ batch, quotas }, (status, body) => {
-    observer.appended(status, batch.length, clock.monotonicMs() - startMs);
+    observer.appended(status, batch.length, monotonicMs() - startMs);
     respond(status, [body]);
   });
 }
 
 function handleRead(options: ServiceOptions, item: FrameItem, respond: RespondItem): void {
-  const { node, logger, observer, clock } = options;
+  const { node, logger, observer } = options;
   const failed = (error: unknown): void => {
     if (error instanceof NotLeader) {
       respond(ShardLogStatus.notLeader, [Buffer.from(error.leaderId ?? "")]);
       return;
     }
-    const isTimeout = error instanceof LocateTimedOut;
+    const isTimeout = error instanceof Error && error.name === "TimeoutError";
     if (!isTimeout) logger.error({ error: errorMessage(error) }, "a read failed");
     respond(isTimeout ? ShardLogStatus.notLeader : ShardLogStatus.internal, NOTHING);
   };
@@ -108,20 +109,13 @@ function handleRead(options: ServiceOptions, item: FrameItem, respond: RespondIt
     const shard = node()?.shard(request.groupId);
     if (shard === undefined) respond(ShardLogStatus.unknownGroup, NOTHING);
     else {
-      const timeout = new AbortController();
-      const timer = clock.setTimer(LOCATE_TIMEOUT_MS, () => timeout.abort(new LocateTimedOut()));
-      shard
-        .locate(request, (status, body) => respond(status, [body]), timeout.signal)
-        .catch(failed)
-        .finally(() => timer.cancel());
+      const signal = AbortSignal.timeout(LOCATE_TIMEOUT_MS);
+      shard.locate(request, (status, body) => respond(status, [body]), signal).catch(failed);
     }
     return;
   }
   respond(ShardLogStatus.badRequest, NOTHING);
 }
-
-/** Nobody confirmed that this replica leads. */
-class LocateTimedOut extends Error {}
 
 /** Pushes committed batches as they commit, at the pace that the client takes them. */
 function subscribe({ node, logger }: ServiceOptions, call: ServerWritableStream<SubscribeRequest, RawFrame>): void {
