@@ -69,7 +69,7 @@ export class ScriptedReplica {
       subscriber.failed({ leaderId: undefined });
       return () => undefined;
     }
-    let nextOffset = fromOffset;
+    let nextOffset = Math.max(fromOffset, log.startOffset);
     const push = (): void => {
       while (nextOffset < log.endOffset) {
         const page = log.page(nextOffset, PAGE_BYTES_MAX);
@@ -104,9 +104,12 @@ export class ScriptedReplica {
     const log = this.#logs.get(groupId);
     if (log === undefined) return { status: ShardLogStatus.unknownGroup };
     switch (item.kind) {
-      case RequestKind.append:
-        if (log.closed) return { status: ShardLogStatus.closed };
-        return { status: ShardLogStatus.ok, body: log.append(decodeAppendRequest(item.body).batch) };
+      case RequestKind.append: {
+        const { batch } = decodeAppendRequest(item.body);
+        // As the broker: what was stored before is answered for, also by a closed shard.
+        if (log.closed && !log.has(batch)) return { status: ShardLogStatus.closed };
+        return { status: ShardLogStatus.ok, body: log.append(batch) };
+      }
       case RequestKind.read: {
         const { fromOffset, bytesMax } = decodeReadRequest(item.body);
         return { status: ShardLogStatus.ok, body: log.page(fromOffset, bytesMax).body };

@@ -30,6 +30,10 @@ export class SharedLog {
     return encodeAppendResult(result);
   }
 
+  has(batch: Buffer): boolean {
+    return this.#results.has(readBatchId(batch));
+  }
+
   close(): void {
     this.closed = true;
     this.#changed();

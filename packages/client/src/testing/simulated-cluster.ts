@@ -1,10 +1,11 @@
-import { type ReadResult, readBatchHeader, recordsOf } from "@millrace/proto";
+import { type ReadResult, readBatchHeader, recordsOf, type Shard, type Stream } from "@millrace/proto";
 import { type Random, silentLogger } from "@millrace/util";
 import { BatchBuilder } from "../batch-builder.ts";
 import { ClusterMetadata } from "../metadata.ts";
 import { type ClosableShardRouter, createShardRouter, type ShardRouterOptions } from "../router.ts";
+import type { StreamView } from "../stream-view.ts";
 import { ManualClock } from "./manual-clock.ts";
-import { brokerOf, fullUpdate, streamOf } from "./metadata-fixtures.ts";
+import { brokerOf, deltaUpdate, fullUpdate, streamOf } from "./metadata-fixtures.ts";
 import { follows, ScriptedReplica } from "./scripted-replica.ts";
 import { SharedLog } from "./shared-log.ts";
 import { SimulatedNetwork } from "./simulated-network.ts";
@@ -58,6 +59,48 @@ export class SimulatedCluster {
       replica.script = isLeader ? () => "serve" : follows(believed === replica.nodeId ? undefined : believed);
       if (!isLeader) replica.endSubscriptions(believed ?? "");
     }
+  }
+
+  /** A change of the one stream, as the controllers would tell it. */
+  update(change: (stream: Stream) => Stream): void {
+    const { metadata } = this;
+    const stream = (metadata.streamById(1) as StreamView).stream;
+    metadata.apply(deltaUpdate(metadata.version + 1, { streams: [change(stream)] }));
+  }
+
+  /** Closes the parents' logs and makes the children's; the metadata hears of it with `reveal`. */
+  reshard(parents: readonly number[], childCount: 1 | 2): { children: number[]; reveal: () => void } {
+    const { stream } = this.metadata.streamById(1) as StreamView;
+    const [first = 0, second = -1] = parents;
+    const ranges = parents.map((number) => stream.shards.find((shard) => shard.number === number) as Shard);
+    const starts = ranges.map((shard) => BigInt(shard.startingHashKey)).sort((a, b) => (a < b ? -1 : 1));
+    const ends = ranges.map((shard) => BigInt(shard.endingHashKey)).sort((a, b) => (a < b ? 1 : -1));
+    const [start, end] = [starts[0] as bigint, ends[0] as bigint];
+    const middle = (start + end) / 2n;
+    const pieces =
+      childCount === 1
+        ? [[start, end]]
+        : [
+            [start, middle],
+            [middle + 1n, end],
+          ];
+    const next = Math.max(...stream.shards.map(({ number }) => number)) + 1;
+    const template = ranges[0] as Shard;
+    const children = pieces.map(([from, to], index): Shard => ({
+      ...template,
+      number: next + index,
+      groupId: GROUP + next + index,
+      startingHashKey: (from as bigint).toString(),
+      endingHashKey: (to as bigint).toString(),
+      createdAtS: template.createdAtS + next,
+      parent: first,
+      adjacentParent: second,
+    }));
+    for (const child of children) this.addLog(child.groupId);
+    for (const parent of parents) (this.logs.get(GROUP + parent) as SharedLog).close();
+    const closed = (shard: Shard): Shard => (parents.includes(shard.number) ? { ...shard, closedAtS: 1 } : shard);
+    const reveal = (): void => this.update((now) => ({ ...now, shards: [...now.shards.map(closed), ...children] }));
+    return { children: children.map(({ number }) => number), reveal };
   }
 
   batch(text?: string): Buffer {

@@ -1,0 +1,159 @@
+import type { Command, StreamMode } from "@millrace/proto";
+import { type Clock, type Logger, type Random, realWorld, silentLogger } from "@millrace/util";
+import { connectControllers } from "../controller-connection.ts";
+import { ClusterMetadata } from "../metadata.ts";
+import { MetadataWatcher } from "../metadata-watcher.ts";
+import type { ConnectController, ConnectShardLog } from "../network.ts";
+import { type ClosableShardRouter, createShardRouter } from "../router.ts";
+import type { StreamView } from "../stream-view.ts";
+import type { ControllerConnection } from "../types.ts";
+import { Consumer, type ConsumerOptions } from "./consumer.ts";
+import { ClusterUnreachable, StreamChangeRefused, StreamNotFound } from "./errors.ts";
+import { Producer, type ProducerOptions } from "./producer.ts";
+
+export interface MillraceOptions {
+  /** host:port of the controllers. */
+  readonly controllers: readonly string[];
+  /** Whose streams; 000000000000 unless given, as the gateway has it. */
+  readonly accountId?: string;
+  /** us-east-1 unless given. */
+  readonly region?: string;
+  /** For the first contact with the cluster; 10 s unless given. */
+  readonly connectTimeoutMs?: number;
+  readonly logger?: Logger;
+  /** The real ones unless given. */
+  readonly world?: { readonly clock: Clock; readonly random: Random };
+  /** gRPC unless given. */
+  readonly network?: { readonly controllers: ConnectController; readonly brokers: ConnectShardLog };
+}
+
+export interface CreateStreamOptions {
+  readonly shardCount: number;
+  readonly mode?: StreamMode;
+  readonly timeoutMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const STREAM_CHANGE_TIMEOUT_MS = 15_000;
+
+/** @throws ClusterUnreachable when no controller told of the cluster in time */
+export async function connectMillrace(options: MillraceOptions): Promise<Millrace> {
+  const { controllers: addresses, world = realWorld(), logger = silentLogger, network } = options;
+  const { clock, random } = world;
+  const base = { clock, random, logger };
+  const controllers = connectControllers({
+    ...base,
+    addresses,
+    ...(network === undefined ? {} : { connect: network.controllers }),
+  });
+  const metadata = new ClusterMetadata({ clock });
+  const watcher = new MetadataWatcher({ controllers, metadata });
+  const router = createShardRouter({
+    ...base,
+    metadata,
+    ...(network === undefined ? {} : { connect: network.brokers }),
+  });
+  const client = new Millrace({ ...options, clock, random, controllers, metadata, watcher, router });
+  if (await watcher.ready(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)) return client;
+  await client.close();
+  throw new ClusterUnreachable(`no controller of ${addresses.join(", ")} told of the cluster`);
+}
+
+interface Parts {
+  readonly accountId?: string;
+  readonly region?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly controllers: ControllerConnection;
+  readonly metadata: ClusterMetadata;
+  readonly watcher: MetadataWatcher;
+  readonly router: ClosableShardRouter;
+}
+
+/** A process's connection to a cluster: producers and consumers of its streams share it. Close it when done. */
+export class Millrace {
+  readonly #parts: Parts;
+  readonly #accountId: string;
+  readonly #region: string;
+  readonly #producers = new Set<Producer>();
+  readonly #consumers = new Set<Consumer>();
+
+  /** @internal connectMillrace makes it. */
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#accountId = parts.accountId ?? "000000000000";
+    this.#region = parts.region ?? "us-east-1";
+  }
+
+  /** @throws StreamNotFound */
+  producer(stream: string, options?: ProducerOptions): Producer {
+    const onClose = (): unknown => this.#producers.delete(producer);
+    const producer: Producer = new Producer(this.#view(stream), { ...this.#parts, onClose }, options);
+    this.#producers.add(producer);
+    return producer;
+  }
+
+  /** @throws StreamNotFound, InvalidPosition */
+  consumer(stream: string, options?: ConsumerOptions): Consumer {
+    const onClose = (): unknown => this.#consumers.delete(consumer);
+    const consumer: Consumer = new Consumer(this.#view(stream), { ...this.#parts, onClose }, options);
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  /** Resolves when it can be written to. @throws StreamChangeRefused, ControllerUnavailable */
+  async createStream(name: string, options: CreateStreamOptions): Promise<void> {
+    const { shardCount, mode = "PROVISIONED", timeoutMs = STREAM_CHANGE_TIMEOUT_MS } = options;
+    const { clock, metadata } = this.#parts;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    await this.#execute({ createStream: { key: this.#key(name), shardCount, mode } }, timeoutMs);
+    while (this.#find(name)?.stream.status !== "ACTIVE") {
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (await metadata.waitForVersion(metadata.version + 1, leftMs)) continue;
+      throw new ClusterUnreachable(`${name} is made, but was not active within ${timeoutMs} ms`);
+    }
+  }
+
+  /** Resolves when it is decided. @throws StreamChangeRefused, ControllerUnavailable */
+  async deleteStream(name: string): Promise<void> {
+    const deletion = { key: this.#key(name), enforceConsumerDeletion: true };
+    await this.#execute({ deleteStream: deletion }, STREAM_CHANGE_TIMEOUT_MS);
+  }
+
+  /** Names, in order. */
+  streams(): string[] {
+    return this.#parts.metadata.streamsOf(this.#accountId, this.#region).map(({ key }) => key.name);
+  }
+
+  /** Waits for what producers still have, then ends everything. */
+  async close(): Promise<void> {
+    const { watcher, router, controllers } = this.#parts;
+    for (const consumer of this.#consumers) consumer.close();
+    await Promise.all([...this.#producers].map((producer) => producer.close()));
+    router.close();
+    watcher.close();
+    controllers.close();
+  }
+
+  #key(name: string) {
+    return { accountId: this.#accountId, region: this.#region, name };
+  }
+
+  #find(name: string): StreamView | undefined {
+    return this.#parts.metadata.stream(this.#accountId, this.#region, name);
+  }
+
+  #view(name: string): StreamView {
+    const view = this.#find(name);
+    if (view === undefined || view.stream.status === "CREATING" || view.stream.status === "DELETING") {
+      throw new StreamNotFound(`no stream ${name} in account ${this.#accountId}, region ${this.#region}`);
+    }
+    return view;
+  }
+
+  async #execute(command: Omit<Command, "commandId">, timeoutMs: number): Promise<void> {
+    const commandId = this.#parts.random.bytes(16).toString("hex");
+    const { error } = await this.#parts.controllers.execute({ commandId, ...command }, { timeoutMs });
+    if (error !== null) throw new StreamChangeRefused(error.message, error.code);
+  }
+}

@@ -1,0 +1,50 @@
+import { MillraceError } from "@millrace/util";
+
+/** There is no such stream, or no longer. */
+export class StreamNotFound extends MillraceError {
+  readonly code = "STREAM_NOT_FOUND";
+}
+
+/** A controller decided against it: `reason` is its code (STREAM_EXISTS, SHARD_LIMIT_EXCEEDED, ...). */
+export class StreamChangeRefused extends MillraceError {
+  readonly code = "STREAM_CHANGE_REFUSED";
+  readonly reason: string;
+
+  constructor(message: string, reason: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** Nothing was sent: the record breaks a limit of the stream. */
+export class InvalidRecord extends MillraceError {
+  readonly code = "INVALID_RECORD";
+}
+
+/** Nothing was sent: the bound on bytes in flight is reached. `ready()` resolves when there is room. */
+export class ProducerFull extends MillraceError {
+  readonly code = "PRODUCER_FULL";
+
+  constructor(limitBytes: number) {
+    super(`${limitBytes} bytes are in flight: await ready() first`);
+  }
+}
+
+/** Nothing was sent: the producer, or the client that it belongs to, was closed before. */
+export class ProducerClosed extends MillraceError {
+  readonly code = "PRODUCER_CLOSED";
+
+  constructor() {
+    super("the producer is closed");
+  }
+}
+
+/** A start position that names no place in this stream. */
+export class InvalidPosition extends MillraceError {
+  readonly code = "INVALID_POSITION";
+}
+
+/** No controller, or no metadata from one, in time. */
+export class ClusterUnreachable extends MillraceError {
+  readonly code = "CLUSTER_UNREACHABLE";
+}

@@ -1,0 +1,104 @@
+import type { RecordPage } from "./shard-reader.ts";
+
+export interface QueuedPage {
+  readonly page: RecordPage;
+  readonly sizeBytes: number;
+  readonly taken: () => void;
+  /** To be called when the reader has no more to do with it. */
+  readonly finished: () => void;
+}
+
+/** Both resolve too when the page will never be read. */
+export interface PagePromises {
+  readonly taken: Promise<void>;
+  readonly finished: Promise<void>;
+}
+
+/**
+ * Pages of many shards on their way to one reader, in order of arrival. A shard has one page here at a time, and gets the
+ * next one only while there is room: so the bound is exceeded by one page a shard at most.
+ */
+export class PageQueue {
+  readonly #limitBytes: number;
+  #pages: QueuedPage[] = [];
+  #sizeBytes = 0;
+  #wakeReader: (() => void) | undefined;
+  readonly #awaitingRoom: (() => void)[] = [];
+  #error: { readonly reason: unknown } | undefined;
+  #isEnded = false;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Resolves when another page may be fetched. */
+  room(): Promise<void> {
+    if (this.#sizeBytes < this.#limitBytes || this.#isEnded) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#awaitingRoom.push(resolve);
+    });
+  }
+
+  push(page: RecordPage): PagePromises {
+    if (this.#isEnded) return { taken: DONE, finished: DONE };
+    let sizeBytes = 0;
+    for (const { data } of page.records) sizeBytes += data.length;
+    this.#sizeBytes += sizeBytes;
+    let finished: Promise<void> = DONE;
+    const taken = new Promise<void>((resolveTaken) => {
+      finished = new Promise((resolveFinished) => {
+        this.#pages.push({ page, sizeBytes, taken: resolveTaken, finished: resolveFinished });
+      });
+    });
+    this.#wake();
+    return { taken, finished };
+  }
+
+  /** The next page; undefined when no more follow. One reader. @throws what `fail` was given */
+  async next(): Promise<QueuedPage | undefined> {
+    for (;;) {
+      const first = this.#pages.shift();
+      if (first !== undefined) {
+        this.#sizeBytes -= first.sizeBytes;
+        first.taken();
+        while (this.#sizeBytes < this.#limitBytes && this.#awaitingRoom.length > 0) this.#awaitingRoom.shift()?.();
+        return first;
+      }
+      if (this.#error !== undefined) throw this.#error.reason;
+      if (this.#isEnded) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+  }
+
+  /** No more pages follow; those that are here are still handed out. */
+  end(): void {
+    this.#isEnded = true;
+    this.#wake();
+    for (const proceed of this.#awaitingRoom.splice(0)) proceed();
+  }
+
+  fail(reason: unknown): void {
+    this.#error ??= { reason };
+    this.end();
+  }
+
+  /** Nobody reads any more. */
+  discard(): void {
+    for (const { taken, finished } of this.#pages) {
+      taken();
+      finished();
+    }
+    this.#pages = [];
+    this.#sizeBytes = 0;
+    this.end();
+  }
+
+  #wake(): void {
+    this.#wakeReader?.();
+    this.#wakeReader = undefined;
+  }
+}
+
+const DONE = Promise.resolve();
