@@ -1,13 +1,13 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { connectControllers, type ControllerConnection } from "@millrace/client";
-import { createRaftHost, GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
-import { type MetadataUpdate__Output, Peer, ShardLog } from "@millrace/proto";
+import { connectControllers } from "@millrace/client";
+import { GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
+import { Peer, ShardLog } from "@millrace/proto";
 import { openLogStore } from "@millrace/storage";
 import { errorMessage, type Logger, MIB, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
-import { type Identity, loadIdentity, loadMetadata, saveIdentity } from "./identity.ts";
+import { loadIdentity } from "./identity.ts";
+import { type LaunchedBroker, launchBroker } from "./launch.ts";
 import { brokerMetrics } from "./metrics.ts";
-import { BrokerNode } from "./node.ts";
 import { shardLogHandlers } from "./service/shard-log-service.ts";
 import { shardEntryAttributes } from "./shard/entries.ts";
 
@@ -36,8 +36,6 @@ export interface RunningBroker {
 const SEGMENT_SIZE_BYTES = 128 * MIB;
 const CACHE_SIZE_BYTES = 128 * MIB;
 const RESERVED_FREE_BYTES = 256 * MIB;
-const REGISTER_TIMEOUT_MS = 5_000;
-const REGISTER_AGAIN_AFTER_MS = 200;
 const LEADERSHIP_TIMEOUT_MS = 3_000;
 
 /**
@@ -66,14 +64,14 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   const identity = await loadIdentity(world.disk, world.random, dataDir, brokerId);
   const server = new Server({ ...PEER_CHANNEL_OPTIONS, "grpc.max_concurrent_streams": 1_024 });
   const { clock } = world;
-  let running: Running | undefined;
+  let running: LaunchedBroker<GrpcPeerTransport> | undefined;
   server.addService(
     ShardLog.service,
     shardLogHandlers({
       node: () => running?.node,
       logger,
       observer: metrics,
-      monotonicMs: () => clock.monotonicMs(),
+      clock,
     }),
   );
   server.addService(Peer.service, {
@@ -88,7 +86,16 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   const { random } = world;
   const controllers = connectControllers({ addresses: options.controllers, clock, random, logger });
   const stop = new AbortController();
-  const started = start({ ...options, identity, address, store, controllers, signal: stop.signal }).then(
+  const started = launchBroker({
+    ...options,
+    identity,
+    address,
+    processId: process.pid,
+    store,
+    controllers,
+    makeTransport: (nodeId, clusterId) => new GrpcPeerTransport({ nodeId, clusterId, clock, random, logger }),
+    signal: stop.signal,
+  }).then(
     (value) => {
       running = value;
       if (value !== undefined) metrics.observe(value.node, value.host, store);
@@ -112,113 +119,6 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       await store.close();
     },
   };
-}
-
-interface Running {
-  readonly node: BrokerNode;
-  readonly host: ReturnType<typeof createRaftHost>;
-  readonly transport: GrpcPeerTransport;
-}
-
-interface StartOptions extends BrokerOptions {
-  readonly identity: Identity;
-  readonly address: string;
-  readonly store: Awaited<ReturnType<typeof openLogStore>>;
-  readonly signal: AbortSignal;
-}
-
-type Start = Omit<StartOptions, "controllers"> & { readonly controllers: ControllerConnection };
-
-/** Undefined when it was stopped before it knew who it is. */
-async function start(options: Start): Promise<Running | undefined> {
-  const { world, logger, dataDir, store, controllers } = options;
-  const { clock, random } = world;
-  const cachedMetadata = await loadMetadata(world.disk, dataDir);
-  const isKnown = options.identity.incarnation > 0 && cachedMetadata !== undefined;
-  const identity = isKnown ? options.identity : await introduce(options);
-  if (identity === undefined) return undefined;
-  const nodeId = `${identity.brokerId}/${identity.incarnation}`;
-  const transport = new GrpcPeerTransport({ nodeId, clusterId: identity.clusterId, clock, random, logger });
-  const host = createRaftHost({ nodeId, clock, random, logger, store, transport, onFatal: options.onFatal });
-  const node = new BrokerNode({
-    world,
-    logger,
-    dataDir,
-    identity,
-    nodeId,
-    store,
-    host,
-    controllers,
-    cachedMetadata: isKnown ? cachedMetadata : undefined,
-    register: async () => {
-      await register(options);
-    },
-  });
-  if (isKnown) {
-    // Its address may have changed; the controllers may be away, and the shards serve meanwhile.
-    register(options).catch((error: unknown) => {
-      if (error instanceof Superseded) options.onFatal(error);
-      else logger.warn({ error: errorMessage(error) }, "not registered yet; serving from what was known");
-    });
-  }
-  logger.info({ nodeId, address: options.address }, "broker started");
-  return { node, host, transport };
-}
-
-/** This disk has no name yet: the controllers give one. Waits for them. */
-async function introduce(options: Start): Promise<Identity | undefined> {
-  const { world, logger, controllers, signal, dataDir } = options;
-  for (;;) {
-    if (signal.aborted) return undefined;
-    try {
-      const incarnation = await register(options);
-      const clusterId = await firstClusterId(controllers, signal);
-      const identity = { ...options.identity, incarnation, clusterId };
-      await saveIdentity(world.disk, dataDir, identity);
-      return identity;
-    } catch (error) {
-      if (error instanceof Superseded) throw error;
-      if (!signal.aborted) logger.info({ error: errorMessage(error) }, "waiting for the controllers");
-      await world.clock.sleep(REGISTER_AGAIN_AFTER_MS);
-    }
-  }
-}
-
-/** The controllers know a newer disk of this broker: this one must not take part any more. */
-class Superseded extends Error {}
-
-async function register({ controllers, world, identity, az, address, signal }: Start): Promise<number> {
-  const { brokerId, diskId } = identity;
-  const result = await controllers.execute(
-    {
-      commandId: world.random.bytes(16).toString("hex"),
-      registerBroker: { brokerId, diskId, az, address, processId: process.pid },
-    },
-    { timeoutMs: REGISTER_TIMEOUT_MS, signal },
-  );
-  if (result.error !== null) throw new Superseded(result.error.message);
-  if (identity.incarnation > 0 && result.incarnation !== identity.incarnation) {
-    throw new Superseded(
-      `the controllers know this disk as incarnation ${result.incarnation}, not ${identity.incarnation}`,
-    );
-  }
-  return result.incarnation;
-}
-
-function firstClusterId(controllers: ControllerConnection, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => finish(() => reject(signal.reason as Error));
-    const watch = controllers.watch((update: MetadataUpdate__Output) => {
-      const clusterId = update.cluster?.clusterId ?? "";
-      if (clusterId !== "") finish(() => resolve(clusterId));
-    });
-    const finish = (settle: () => void): void => {
-      signal.removeEventListener("abort", onAbort);
-      queueMicrotask(() => watch.close());
-      settle();
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
 }
 
 function bind(server: Server, listen: string): Promise<number> {

@@ -9,12 +9,12 @@ import {
 import { createRaftHost, GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
 import { Controller, type ControllerHandlers, Peer } from "@millrace/proto";
 import { openLogStore } from "@millrace/storage";
-import { errorMessage, type Logger, MIB, type World } from "@millrace/util";
+import { type Clock, errorMessage, type Logger, MIB, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
 import { MalformedCommand, NotControllerLeader } from "./errors.ts";
 import { registerMetrics } from "./metrics.ts";
 import { ControllerNode, type InitialSettings } from "./node.ts";
-import type { Command__Output, MetadataUpdate, WatchRequest__Output } from "./protocol.ts";
+import type { ClusterStatus, Command__Output, MetadataUpdate, WatchRequest__Output } from "./protocol.ts";
 
 export interface ControllerOptions {
   readonly world: World;
@@ -76,7 +76,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const node = new ControllerNode({ ...options, processId: process.pid, host });
   registerMetrics(options.registry, node, host);
   const server = new Server(PEER_CHANNEL_OPTIONS);
-  server.addService(Controller.service, handlersOf(node));
+  server.addService(Controller.service, controllerHandlers(node, world.clock));
   server.addService(Peer.service, transport.handlers);
   const port = await bind(server, listen);
   return {
@@ -104,7 +104,8 @@ function bind(server: Server, listen: string): Promise<number> {
   });
 }
 
-function handlersOf(node: ControllerNode): ControllerHandlers {
+/** The controllers' service over one node. */
+export function controllerHandlers(node: ControllerNode, clock: Clock): ControllerHandlers {
   return {
     Execute: (call, callback) => {
       const command = call.request as Command__Output;
@@ -115,9 +116,19 @@ function handlersOf(node: ControllerNode): ControllerHandlers {
       answer(() => node.execute(command), callback);
     },
     Heartbeat: (call, callback) => answer(async () => node.heartbeat(call.request), callback),
-    Status: (_call, callback) => answer(() => node.status(AbortSignal.timeout(STATUS_TIMEOUT_MS)), callback),
+    Status: (_call, callback) => answer(() => statusInTime(node, clock), callback),
     Watch: (call) => watch(node, call as unknown as ServerWritableStream<WatchRequest__Output, MetadataUpdate>),
   };
+}
+
+async function statusInTime(node: ControllerNode, clock: Clock): Promise<ClusterStatus> {
+  const timeout = new AbortController();
+  const timer = clock.setTimer(STATUS_TIMEOUT_MS, () => timeout.abort(new Error("nobody confirmed the leadership")));
+  try {
+    return await node.status(timeout.signal);
+  } finally {
+    timer.cancel();
+  }
 }
 
 function watch(node: ControllerNode, call: ServerWritableStream<WatchRequest__Output, MetadataUpdate>): void {

@@ -2,7 +2,6 @@ import {
   type ChannelOptions,
   type ClientDuplexStream,
   credentials,
-  type sendUnaryData,
   type ServerDuplexStream,
   status,
 } from "@grpc/grpc-js";
@@ -21,7 +20,22 @@ export interface GrpcTransportOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** gRPC unless given. */
+  readonly connect?: ConnectPeer;
 }
+
+/** One stream to a peer on a connection of its own. It errs or ends once, whatever the reason. */
+export interface PeerStream {
+  on(event: "data", listener: (frame: RawFrame) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
+  /** In order. `written`: the connection has it. */
+  write(frame: RawFrame, written: () => void): unknown;
+  /** Ends the connection too. */
+  cancel(): void;
+}
+
+export type ConnectPeer = (address: string) => PeerStream;
 
 /** For every channel and server that carries data between nodes. */
 export const PEER_CHANNEL_OPTIONS: ChannelOptions = {
@@ -157,13 +171,26 @@ export class GrpcPeerTransport implements PeerTransport {
   }
 }
 
+function connectOverGrpc(address: string): PeerStream {
+  const client = new Peer(address, credentials.createInsecure(), PEER_CHANNEL_OPTIONS);
+  const call = client.exchange() as unknown as ClientDuplexStream<RawFrame, RawFrame>;
+  return {
+    on: call.on.bind(call),
+    write: (frame, written) => call.write(frame, written),
+    cancel: () => {
+      call.cancel();
+      client.close();
+    },
+  };
+}
+
 /** Keeps a stream to one peer, for as long as it is wanted. */
 class OutgoingPeer {
   readonly address: string;
   readonly #nodeId: NodeId;
   readonly #options: GrpcTransportOptions;
   readonly #handler: () => PeerHandler | undefined;
-  #call: ClientDuplexStream<RawFrame, RawFrame> | undefined;
+  #call: PeerStream | undefined;
   #isConnected = false;
   #isClosed = false;
   #failures = 0;
@@ -201,9 +228,8 @@ class OutgoingPeer {
 
   /** One connection's life; ends by rejection, always. */
   #session(): Promise<never> {
-    const { nodeId, clusterId, clock } = this.#options;
-    const client = new Peer(this.address, credentials.createInsecure(), PEER_CHANNEL_OPTIONS);
-    const call = client.exchange() as unknown as ClientDuplexStream<RawFrame, RawFrame>;
+    const { nodeId, clusterId, clock, connect = connectOverGrpc } = this.#options;
+    const call = connect(this.address);
     this.#call = call;
     this.#failures++;
     return new Promise<never>((_, reject) => {
@@ -218,10 +244,7 @@ class OutgoingPeer {
         this.bufferedBytes = 0;
         this.#drained();
         // Cancelling within an event of the same call makes grpc-js throw; a turn later is soon enough.
-        queueMicrotask(() => {
-          call.cancel();
-          client.close();
-        });
+        queueMicrotask(() => call.cancel());
         if (wasConnected) this.#handler()?.disconnected(this.#nodeId);
         reject(error);
       };
@@ -242,7 +265,7 @@ class OutgoingPeer {
       });
       call.on("error", over);
       call.on("end", () => over(new Error("the peer ended the stream")));
-      call.write({ payload: encodeHello({ nodeId, clusterId }) });
+      call.write({ payload: encodeHello({ nodeId, clusterId }) }, () => undefined);
     });
   }
 
@@ -251,7 +274,7 @@ class OutgoingPeer {
     if (!this.#isConnected || call === undefined) return false;
     const size = frame.payload.length;
     this.bufferedBytes += size;
-    const written: sendUnaryData<unknown> = () => {
+    const written = (): void => {
       if (this.#call !== call) return;
       this.bufferedBytes -= size;
       if (this.bufferedBytes < SEND_BUFFER_BYTES_MAX / 2) this.#drained();

@@ -1,5 +1,11 @@
 export { NotLeader } from "./errors.ts";
-export { GrpcPeerTransport, type GrpcTransportOptions, PEER_CHANNEL_OPTIONS } from "./grpc-transport.ts";
+export {
+  type ConnectPeer,
+  GrpcPeerTransport,
+  type GrpcTransportOptions,
+  PEER_CHANNEL_OPTIONS,
+  type PeerStream,
+} from "./grpc-transport.ts";
 export { createRaftHost, type RaftHostOptions, type RaftHostStats } from "./host.ts";
 export type * from "./types.ts";
 export { decodePeerFrame, encodePeerFrame, MalformedPeerFrame, WIRE_VERSION } from "./wire.ts";

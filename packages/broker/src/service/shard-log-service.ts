@@ -12,9 +12,8 @@ import {
   ShardLogStatus,
   type SubscribeRequest,
 } from "@millrace/proto";
-import { errorMessage, KIB, type Logger, MIB } from "@millrace/util";
+import { type Clock, errorMessage, KIB, type Logger, MIB } from "@millrace/util";
 import type { BrokerNode } from "../node.ts";
-
 import { type ItemCall, type RespondItem, serveItems } from "./item-stream.ts";
 
 const OPEN_APPENDS_MAX = 4_096;
@@ -34,7 +33,7 @@ export interface ServiceOptions {
   readonly node: () => BrokerNode | undefined;
   readonly logger: Logger;
   readonly observer: ServiceObserver;
-  readonly monotonicMs: () => number;
+  readonly clock: Clock;
 }
 
 /** The data path's service. Until the broker knows who it is, it knows no group. */
@@ -57,7 +56,7 @@ export function shardLogHandlers(options: ServiceOptions): ShardLogHandlers {
   };
 }
 
-function handleAppend({ node, observer, monotonicMs }: ServiceOptions, item: FrameItem, respond: RespondItem): void {
+function handleAppend({ node, observer, clock }: ServiceOptions, item: FrameItem, respond: RespondItem): void {
   if (item.kind !== RequestKind.append) {
     respond(ShardLogStatus.badRequest, NOTHING);
     return;
@@ -68,21 +67,21 @@ function handleAppend({ node, observer, monotonicMs }: ServiceOptions, item: Fra
     respond(ShardLogStatus.unknownGroup, NOTHING);
     return;
   }
-  const startMs = monotonicMs();
+  const startMs = clock.monotonicMs();
   shard.append({ batch, quotas }, (status, body) => {
-    observer.appended(status, batch.length, monotonicMs() - startMs);
+    observer.appended(status, batch.length, clock.monotonicMs() - startMs);
     respond(status, [body]);
   });
 }
 
 function handleRead(options: ServiceOptions, item: FrameItem, respond: RespondItem): void {
-  const { node, logger, observer } = options;
+  const { node, logger, observer, clock } = options;
   const failed = (error: unknown): void => {
     if (error instanceof NotLeader) {
       respond(ShardLogStatus.notLeader, [Buffer.from(error.leaderId ?? "")]);
       return;
     }
-    const isTimeout = error instanceof Error && error.name === "TimeoutError";
+    const isTimeout = error instanceof LocateTimedOut;
     if (!isTimeout) logger.error({ error: errorMessage(error) }, "a read failed");
     respond(isTimeout ? ShardLogStatus.notLeader : ShardLogStatus.internal, NOTHING);
   };
@@ -109,13 +108,20 @@ function handleRead(options: ServiceOptions, item: FrameItem, respond: RespondIt
     const shard = node()?.shard(request.groupId);
     if (shard === undefined) respond(ShardLogStatus.unknownGroup, NOTHING);
     else {
-      const signal = AbortSignal.timeout(LOCATE_TIMEOUT_MS);
-      shard.locate(request, (status, body) => respond(status, [body]), signal).catch(failed);
+      const timeout = new AbortController();
+      const timer = clock.setTimer(LOCATE_TIMEOUT_MS, () => timeout.abort(new LocateTimedOut()));
+      shard
+        .locate(request, (status, body) => respond(status, [body]), timeout.signal)
+        .catch(failed)
+        .finally(() => timer.cancel());
     }
     return;
   }
   respond(ShardLogStatus.badRequest, NOTHING);
 }
+
+/** Nobody confirmed that this replica leads. */
+class LocateTimedOut extends Error {}
 
 /** Pushes committed batches as they commit, at the pace that the client takes them. */
 function subscribe({ node, logger }: ServiceOptions, call: ServerWritableStream<SubscribeRequest, RawFrame>): void {
