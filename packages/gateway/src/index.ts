@@ -8,5 +8,6 @@ export {
   type TlsMaterial,
 } from "./http/server.ts";
 export type { Credentials, CredentialsProvider } from "./protocol/sigv4.ts";
+export { AwsError } from "./errors.ts";
 export { Gateway, type GatewayOptions } from "./gateway.ts";
 export { type GatewayServerOptions, type RunningGateway, startGateway } from "./server.ts";

@@ -1,0 +1,153 @@
+import type { Observation, ReadRecord, Shard } from "../clients/reader.ts";
+import type { Ledger, LedgerRecord } from "./ledger.ts";
+
+/** All that is stored, read at the end: the order of each shard is what everything else is compared with. */
+export interface FinalScan {
+  readonly stream: string;
+  readonly shards: readonly Shard[];
+  readonly records: ReadonlyMap<string, readonly ReadRecord[]>;
+}
+
+type Violation = (text: string) => void;
+
+/**
+ * No acknowledged record lost, none twice, each where its acknowledgement said, in the order of sequence numbers; per writer and
+ * key in the order of its acknowledgements. Linear in what was written.
+ */
+export function checkStored(scan: FinalScan, ledger: Ledger, violation: Violation): void {
+  const seen = new Map<number, { shardId: string; sequenceNumber: string }>();
+  for (const [shardId, records] of scan.records) {
+    let last = -1n;
+    for (const { sequenceNumber, number, partitionKey } of records) {
+      const at = BigInt(sequenceNumber);
+      if (at <= last) violation(`${scan.stream} ${shardId}: ${sequenceNumber} follows a greater sequence number`);
+      last = at;
+      const record = number === undefined ? undefined : ledger.records[number];
+      if (number === undefined || record === undefined || record.partitionKey !== partitionKey) {
+        violation(`${scan.stream} ${shardId}: ${sequenceNumber} holds what nobody wrote`);
+        continue;
+      }
+      const other = seen.get(number);
+      if (other !== undefined) {
+        violation(
+          `record ${number} is stored twice: ${other.shardId} ${other.sequenceNumber}, ${shardId} ${sequenceNumber}`,
+        );
+      }
+      if (record.outcome === "refused") violation(`record ${number} was refused, and is stored`);
+      seen.set(number, { shardId, sequenceNumber });
+    }
+  }
+  for (const record of ledger.records) {
+    if (record.stream !== scan.stream || record.outcome !== "acknowledged") continue;
+    const found = seen.get(record.number);
+    if (found === undefined) violation(`record ${record.number} was acknowledged at ${record.shardId}, and is lost`);
+    else if (found.shardId !== record.shardId || found.sequenceNumber !== record.sequenceNumber) {
+      violation(
+        `record ${record.number} was acknowledged at ${record.sequenceNumber}, and is at ${found.sequenceNumber}`,
+      );
+    }
+  }
+  checkWriters(scan.stream, ledger, violation);
+  checkFamilies(scan, violation);
+}
+
+/** One after another by one writer under one key: over reshards too. */
+function checkWriters(stream: string, ledger: Ledger, violation: Violation): void {
+  const last = new Map<string, LedgerRecord>();
+  for (const record of ledger.records) {
+    if (record.stream !== stream || record.outcome !== "acknowledged") continue;
+    const key = `${record.writer} ${record.partitionKey}`;
+    const before = last.get(key);
+    if (before !== undefined && BigInt(before.sequenceNumber) >= BigInt(record.sequenceNumber)) {
+      violation(
+        `record ${record.number} of ${key} has a smaller sequence number than record ${before.number} before it`,
+      );
+    }
+    last.set(key, record);
+  }
+}
+
+/** What children hold is greater than what their parents hold. */
+function checkFamilies({ shards, records, stream }: FinalScan, violation: Violation): void {
+  for (const { ShardId, ParentShardId, AdjacentParentShardId } of shards) {
+    const first = records.get(ShardId)?.[0];
+    if (first === undefined) continue;
+    for (const parent of [ParentShardId, AdjacentParentShardId]) {
+      const last = parent === undefined ? undefined : records.get(parent)?.at(-1);
+      if (last !== undefined && BigInt(last.sequenceNumber) >= BigInt(first.sequenceNumber)) {
+        violation(`${stream}: ${ShardId} begins below the end of its parent ${parent}`);
+      }
+    }
+  }
+}
+
+/** Every reader saw a stretch of the final order without a gap, from where it had to begin. */
+export function checkObservation(seen: Observation, scan: FinalScan, ledger: Ledger, violation: Violation): void {
+  const all = scan.records.get(seen.shardId) ?? [];
+  const where = `${seen.reader} from ${seen.type} of ${seen.stream} ${seen.shardId}`;
+  const positions = new Map(all.map(({ sequenceNumber }, at) => [sequenceNumber, at]));
+  const [first] = seen.records;
+  let begin: number | undefined = first === undefined ? undefined : positions.get(first.sequenceNumber);
+  if (first !== undefined && begin === undefined) {
+    violation(`${where}: saw ${first.sequenceNumber}, which is not there at the end`);
+    return;
+  }
+  if (begin !== undefined) {
+    seen.records.forEach((record, offset) => {
+      const expected = all[(begin as number) + offset];
+      if (expected?.sequenceNumber !== record.sequenceNumber || expected.number !== record.number) {
+        violation(`${where}: saw ${record.sequenceNumber} where ${expected?.sequenceNumber ?? "nothing"} is`);
+      }
+    });
+  }
+  const mustBegin = beginOf(seen, all);
+  if (mustBegin !== undefined && begin !== undefined && begin !== mustBegin) {
+    violation(`${where}: began at position ${begin}, and not at ${mustBegin}`);
+  }
+  if (seen.type === "LATEST") checkLatest(seen, all, begin, ledger, where, violation);
+  if (mustBegin === undefined && seen.type !== "TRIM_HORIZON") return;
+  // Whatever was acknowledged before an answer that was up to date must be in it, or before it.
+  begin ??= mustBegin ?? 0;
+  const end = begin + seen.records.length;
+  for (const { number, sequenceNumber } of all.slice(end)) {
+    const record = number === undefined ? undefined : ledger.records[number];
+    if (record?.outcome === "acknowledged" && record.acknowledgedAtUs < seen.upToDateAtUs) {
+      violation(`${where}: was up to date without ${sequenceNumber}, acknowledged before`);
+      break;
+    }
+  }
+  if (seen.isAtEnd && end !== all.length) violation(`${where}: came to the end after ${end} of ${all.length} records`);
+}
+
+/** Where in the final order it has to begin; undefined when that is not exact. */
+function beginOf(seen: Observation, all: readonly ReadRecord[]): number | undefined {
+  const { type, sequenceNumber, timestampMs } = seen;
+  if (type === "TRIM_HORIZON") return 0;
+  if (sequenceNumber !== undefined) {
+    const at = all.findIndex((record) => record.sequenceNumber === sequenceNumber);
+    return type === "AT_SEQUENCE_NUMBER" ? at : at + 1;
+  }
+  if (timestampMs === undefined) return undefined;
+  const at = all.findIndex(({ arrivalMs }) => arrivalMs >= timestampMs);
+  return at === -1 ? undefined : at;
+}
+
+/** Nothing that was acknowledged before it asked; everything that was put after it knew. */
+function checkLatest(
+  seen: Observation,
+  all: readonly ReadRecord[],
+  begin: number | undefined,
+  ledger: Ledger,
+  where: string,
+  violation: Violation,
+): void {
+  if (begin === undefined) return;
+  const firstSeen = ledger.records[all[begin]?.number ?? -1];
+  if (firstSeen?.outcome === "acknowledged" && firstSeen.acknowledgedAtUs < seen.askedAtUs) {
+    violation(`${where}: began with record ${firstSeen.number}, acknowledged before it asked`);
+  }
+  const before = ledger.records[all[begin - 1]?.number ?? -1];
+  if (before !== undefined && before.putAtUs > seen.knownAtUs) {
+    violation(`${where}: missed record ${before.number}, put after it had its iterator`);
+  }
+}

@@ -1,0 +1,254 @@
+import {
+  createRaftHost,
+  type GroupHandle,
+  type GroupOptions,
+  type RaftHost,
+  type RaftHostOptions,
+} from "@millrace/multiraft";
+import type { Entry } from "@millrace/raft";
+import { crc32c } from "@node-rs/crc32";
+import type { ClusterNode } from "../cluster/cluster.ts";
+import type { Death, Machine, Process } from "../world/machine.ts";
+import type { Owner, Scheduler } from "../world/scheduler.ts";
+
+interface AppliedEntry {
+  readonly term: number;
+  readonly crc: number;
+  readonly by: string;
+}
+
+interface GroupHistory {
+  /** Who led each term. */
+  readonly leaders: Map<number, string>;
+  /** What every replica must apply at an index. */
+  readonly applied: Map<number, AppliedEntry>;
+  /** The highest index that anybody applied. */
+  appliedMax: number;
+}
+
+interface WatchedGroup {
+  readonly node: string;
+  readonly handle: GroupHandle;
+  readonly history: GroupHistory;
+  term: number;
+  commitIndex: number;
+  isLeader: boolean;
+}
+
+/** A payload is found on the disks by this: ⟨number⟩ in brackets that nothing else writes. */
+const MARK_START = Buffer.from("\u00abR", "latin1");
+const MARK_END = 0x3b;
+
+/** Names of what happens seldom, counted: a run that never saw one of them has not tested it. */
+export const RARE_EVENTS = [
+  "leader deposed with uncommitted entries",
+  "log suffix overwritten",
+  "snapshot installed",
+  "membership changed",
+  "leadership transferred",
+  "commit with one replica down",
+  "restart with a torn tail",
+  "process died in the middle of a sync",
+  "replica without quorum stepped down",
+] as const;
+export type RareEvent = (typeof RARE_EVENTS)[number];
+
+/**
+ * Sees everything that happens, from outside of the code: Raft's invariants on every step, what each disk holds durably, and
+ * what was applied. One replica that applies other than another is a violation at that moment.
+ */
+export class Observer {
+  readonly violations: string[] = [];
+  readonly rare = new Map<RareEvent, number>();
+  readonly #scheduler: Scheduler;
+  readonly #groups = new Map<string, GroupHistory>();
+  readonly #watched = new Map<Owner, WatchedGroup[]>();
+  /** By record number: the machines that have it on the device. */
+  readonly #copies = new Map<number, Set<Machine>>();
+  /** Written by a process and not synced yet: by machine and path. */
+  readonly #unsynced = new Map<Machine, Map<string, Set<number>>>();
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+    scheduler.afterEvent = (owner) => this.#afterEvent(owner);
+  }
+
+  violation(text: string): void {
+    this.violations.push(`${(this.#scheduler.nowMs / 1_000).toFixed(3)} s: ${text}`);
+  }
+
+  saw(event: RareEvent): void {
+    this.rare.set(event, (this.rare.get(event) ?? 0) + 1);
+  }
+
+  // ---- raft
+
+  /** Stands between a node and its Raft host. */
+  watchHost(node: ClusterNode, process: Process, options: RaftHostOptions): ReturnType<typeof createRaftHost> {
+    const host = createRaftHost(options);
+    const cluster = node.role === "controller" ? "controllers" : "brokers";
+    const watched: WatchedGroup[] = [];
+    this.#watched.set(process, watched);
+    const openGroup = (group: GroupOptions): GroupHandle => {
+      const key = `${cluster}/${group.groupId}`;
+      const history = this.#history(key);
+      const { stateMachine } = group;
+      const spied: GroupOptions["stateMachine"] = {
+        apply: (entries) => {
+          this.#applied(key, history, options.nodeId, entries);
+          stateMachine.apply(entries);
+        },
+        checkpoint: () => stateMachine.checkpoint(),
+        restore: (state, index) => {
+          if (state.length > 0 && isOpen) this.saw("snapshot installed");
+          stateMachine.restore(state, index);
+        },
+        leadershipGained: (term) => {
+          this.#leads(key, history, options.nodeId, term, handle);
+          stateMachine.leadershipGained(term);
+        },
+        leadershipLost: () => {
+          if (handle.lastIndex > handle.commitIndex) this.saw("leader deposed with uncommitted entries");
+          stateMachine.leadershipLost();
+        },
+      };
+      let isOpen = false;
+      const handle = host.openGroup({ ...group, stateMachine: spied });
+      isOpen = true;
+      watched.push({ node: options.nodeId, handle, history, term: 0, commitIndex: 0, isLeader: false });
+      return handle;
+    };
+    const deleteGroup = (groupId: number): Promise<void> => {
+      const at = watched.findIndex(({ handle }) => handle.groupId === groupId);
+      if (at !== -1) watched.splice(at, 1);
+      return host.deleteGroup(groupId);
+    };
+    const wrapped: Partial<RaftHost> = { openGroup, deleteGroup };
+    return new Proxy(host, {
+      get: (target, name) => {
+        const own = wrapped[name as keyof RaftHost] as unknown;
+        if (own !== undefined) return own;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+  }
+
+  died(machine: Machine, process: Process, _death: Death): void {
+    this.#watched.delete(process);
+    const unsynced = this.#unsynced.get(machine);
+    if (unsynced !== undefined && unsynced.size > 0) this.saw("process died in the middle of a sync");
+    this.#unsynced.delete(machine);
+  }
+
+  #history(key: string): GroupHistory {
+    let history = this.#groups.get(key);
+    if (history === undefined) {
+      history = { leaders: new Map(), applied: new Map(), appliedMax: 0 };
+      this.#groups.set(key, history);
+    }
+    return history;
+  }
+
+  /** State-machine safety, and with it log matching of what is committed. */
+  #applied(key: string, history: GroupHistory, node: string, entries: readonly Entry[]): void {
+    for (const { index, term, payload } of entries) {
+      const crc = crc32c(payload);
+      const known = history.applied.get(index);
+      if (known === undefined) {
+        history.applied.set(index, { term, crc, by: node });
+        history.appliedMax = Math.max(history.appliedMax, index);
+      } else if (known.term !== term || known.crc !== crc) {
+        this.violation(
+          `${key}: at ${index} ${node} applied an entry of term ${term}, and ${known.by} another of term ${known.term}`,
+        );
+      }
+    }
+  }
+
+  /** Election safety; leader completeness: whoever leads has applied, or can apply, all that anybody applied. */
+  #leads(key: string, history: GroupHistory, node: string, term: number, handle: GroupHandle | undefined): void {
+    const known = history.leaders.get(term);
+    if (known !== undefined && known !== node) this.violation(`${key}: ${known} and ${node} both lead in term ${term}`);
+    history.leaders.set(term, node);
+    if (handle !== undefined && handle.lastIndex < history.appliedMax) {
+      this.violation(
+        `${key}: ${node} leads term ${term} with ${handle.lastIndex} entries of ${history.appliedMax} committed`,
+      );
+    }
+  }
+
+  /** Monotonicity, looked at after each event of a process that hosts groups. */
+  #afterEvent(owner: Owner): void {
+    const groups = this.#watched.get(owner);
+    if (groups === undefined) return;
+    for (const group of groups) {
+      const { handle, node } = group;
+      const { term, commitIndex } = handle;
+      if (term < group.term) this.violation(`group ${handle.groupId}: the term of ${node} went back to ${term}`);
+      if (commitIndex < group.commitIndex) {
+        this.violation(`group ${handle.groupId}: the commit index of ${node} went back to ${commitIndex}`);
+      }
+      const isLeader = handle.role === "leader";
+      if (isLeader && !group.isLeader) {
+        const known = group.history.leaders.get(term);
+        if (known !== undefined && known !== node) {
+          this.violation(`group ${handle.groupId}: ${known} and ${node} both lead in term ${term}`);
+        }
+        group.history.leaders.set(term, node);
+      }
+      if (group.isLeader && !isLeader && term === group.term) this.saw("replica without quorum stepped down");
+      group.term = term;
+      group.commitIndex = commitIndex;
+      group.isLeader = isLeader;
+    }
+  }
+
+  // ---- disks
+
+  written(machine: Machine, path: string, chunks: readonly Uint8Array[]): void {
+    const numbers = chunks.flatMap((chunk) => marksIn(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
+    let byPath = this.#unsynced.get(machine);
+    if (byPath === undefined) this.#unsynced.set(machine, (byPath = new Map()));
+    let pending = byPath.get(path);
+    if (pending === undefined) byPath.set(path, (pending = new Set()));
+    for (const number of numbers) pending.add(number);
+  }
+
+  synced(machine: Machine, path: string): void {
+    const byPath = this.#unsynced.get(machine);
+    const pending = byPath?.get(path);
+    if (pending === undefined) return;
+    byPath?.delete(path);
+    for (const number of pending) {
+      let copies = this.#copies.get(number);
+      if (copies === undefined) this.#copies.set(number, (copies = new Set()));
+      copies.add(machine);
+    }
+  }
+
+  diskReplaced(machine: Machine): void {
+    this.#unsynced.delete(machine);
+    for (const copies of this.#copies.values()) copies.delete(machine);
+  }
+
+  /** An acknowledgement of this record reached its client. */
+  acknowledged(number: number): void {
+    const zones = new Set([...(this.#copies.get(number) ?? [])].map(({ az }) => az));
+    if (zones.size < 2) this.violation(`record ${number} was acknowledged while ${zones.size} zones had it on disk`);
+  }
+}
+
+export function markOf(number: number): string {
+  return `\u00abR${number};`;
+}
+
+function marksIn(bytes: Buffer): number[] {
+  const numbers: number[] = [];
+  for (let at = bytes.indexOf(MARK_START); at !== -1; at = bytes.indexOf(MARK_START, at + 1)) {
+    const end = bytes.indexOf(MARK_END, at);
+    if (end === -1) break;
+    numbers.push(Number(bytes.toString("latin1", at + MARK_START.length, end)));
+  }
+  return numbers;
+}

@@ -1,0 +1,207 @@
+import type { Gateway } from "@millrace/gateway";
+import { assert, defined, errorMessage } from "@millrace/util";
+import type { LogSink } from "../world/logger.ts";
+import { type Death, Machine, type Process } from "../world/machine.ts";
+import { Network } from "../world/network.ts";
+import type { SeededRandom } from "../world/random.ts";
+import { EventKind, type Owner, type Scheduler } from "../world/scheduler.ts";
+import type { Observer } from "../checks/observer.ts";
+import {
+  bootBroker,
+  bootController,
+  bootGateway,
+  type BrokerProcess,
+  type ControllerProcess,
+  type NodeContext,
+} from "./nodes.ts";
+
+export type NodeRole = "controller" | "broker" | "gateway";
+
+/** What the process of a node is made of, as far as it has come. */
+export interface NodeState {
+  controller?: ControllerProcess;
+  broker?: BrokerProcess;
+  gateway?: Gateway;
+}
+
+export interface ClusterNode {
+  readonly role: NodeRole;
+  readonly machine: Machine;
+  state: NodeState;
+  /** It is not to run, for good. */
+  isRemoved: boolean;
+  /** Nobody starts it until a fault ends. */
+  isHeldDown: boolean;
+}
+
+export interface ClusterOptions {
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  readonly log: LogSink;
+  readonly observer: Observer;
+  readonly zones: readonly string[];
+  readonly brokersPerZone: number;
+  readonly gateways: number;
+}
+
+/** A supervisor starts again what has ended, after this. */
+const RESTART_MIN_US = 50_000;
+const RESTART_MAX_US = 800_000;
+
+/** Machines, what runs on them, and the supervisor that starts it again. */
+export class SimulatedCluster {
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly nodes: ClusterNode[] = [];
+  readonly #options: ClusterOptions;
+  readonly #random: SeededRandom;
+  #machineCount = 0;
+  /** Of processes that ended themselves, by the reason's first words. */
+  readonly exits = new Map<string, number>();
+
+  constructor(options: ClusterOptions) {
+    const { scheduler, random, zones, brokersPerZone, gateways } = options;
+    this.#options = options;
+    this.#random = random.fork("cluster");
+    this.scheduler = scheduler;
+    this.network = new Network(scheduler, random.fork("network"));
+    scheduler.onUncaught = (owner, error) => this.#uncaught(owner, error);
+    zones.forEach((az, at) => this.#addNode("controller", `controller-${at + 1}`, az));
+    for (let number = 1; number <= zones.length * brokersPerZone; number++) {
+      this.#addNode("broker", `broker-${number}`, zones[(number - 1) % zones.length] as string);
+    }
+    for (let number = 1; number <= gateways; number++) {
+      this.#addNode("gateway", `gateway-${number}`, zones[(number - 1) % zones.length] as string);
+    }
+  }
+
+  of(role: NodeRole): ClusterNode[] {
+    return this.nodes.filter((node) => node.role === role && !node.isRemoved);
+  }
+
+  node(name: string): ClusterNode {
+    return defined(
+      this.nodes.find(({ machine }) => machine.name === name),
+      `${name} is a node`,
+    );
+  }
+
+  /** A machine that no fault reaches, for clients. */
+  addClientMachine(name: string): Machine {
+    return this.#addMachine(name, "outside");
+  }
+
+  addBroker(az: string): ClusterNode {
+    const number = this.nodes.filter(({ role }) => role === "broker").length + 1;
+    const node = this.#addNode("broker", `broker-${number}`, az);
+    this.start(node);
+    return node;
+  }
+
+  startAll(): void {
+    for (const node of this.nodes) this.start(node, this.#random.between(0, 20_000));
+  }
+
+  start(node: ClusterNode, delayUs = 0): void {
+    if (node.machine.process !== undefined || node.isRemoved) return;
+    node.state = {};
+    node.isHeldDown = false;
+    const wasPowered = node.machine.isPowered;
+    node.machine.start((process) => this.#main(node, process), delayUs);
+    if (!wasPowered) this.network.powered(node.machine);
+  }
+
+  /** Its process ends now and is not started before somebody calls `start`. */
+  kill(node: ClusterNode): void {
+    node.isHeldDown = true;
+    node.machine.kill();
+  }
+
+  cutPower(node: ClusterNode, unsyncedWrites: "lost" | "torn"): void {
+    node.isHeldDown = true;
+    node.machine.losePower(unsyncedWrites);
+  }
+
+  #addNode(role: NodeRole, name: string, az: string): ClusterNode {
+    const machine = this.#addMachine(name, az);
+    const node = { role, machine, state: {}, isRemoved: false, isHeldDown: false };
+    this.nodes.push(node);
+    return node;
+  }
+
+  #addMachine(name: string, az: string): Machine {
+    const { scheduler, random, log, observer } = this.#options;
+    const machine = new Machine({
+      name,
+      az,
+      number: ++this.#machineCount,
+      scheduler,
+      random: random.fork(`machine ${name}`),
+      log,
+      onDeath: (dead, process, death) => this.#died(dead, process, death),
+      observer,
+    });
+    this.network.add(machine);
+    return machine;
+  }
+
+  #main(node: ClusterNode, process: Process): void {
+    const { observer } = this.#options;
+    const context: NodeContext = {
+      network: this.network,
+      process,
+      controllers: this.nodes.filter(({ role }) => role === "controller").map(({ machine }) => machine.name),
+      makeHost: (options) => observer.watchHost(node, process, options),
+      onFatal: (error) => this.#exit(process, error),
+    };
+    const failed = (error: unknown): void => {
+      if (process.isAlive) this.#exit(process, error);
+    };
+    switch (node.role) {
+      case "controller":
+        bootController(context).then((controller) => {
+          if (process.isAlive) node.state = { controller };
+        }, failed);
+        break;
+      case "broker":
+        bootBroker(context, (broker) => {
+          if (process.isAlive) node.state = { broker };
+        }).catch(failed);
+        break;
+      case "gateway":
+        node.state = { gateway: bootGateway(context) };
+        break;
+    }
+  }
+
+  #exit(process: Process, error: unknown): void {
+    if (!process.isAlive) return;
+    process.logger.fatal({ error: errorMessage(error) }, "the process ends itself");
+    process.exitReason = errorMessage(error);
+    const kind = `${process.machine.name.split("-")[0]}: ${(error as Error).name} ${errorMessage(error).slice(0, 60)}`;
+    this.exits.set(kind, (this.exits.get(kind) ?? 0) + 1);
+    process.machine.kill("exited");
+  }
+
+  #died(machine: Machine, process: Process, death: Death): void {
+    this.network.died(process);
+    this.#options.observer.died(machine, process, death);
+    const node = this.nodes.find((each) => each.machine === machine);
+    if (node === undefined) return;
+    node.state = {};
+    if (death !== "exited" || node.isHeldDown) return;
+    this.scheduler.schedule(this.#random.between(RESTART_MIN_US, RESTART_MAX_US), machine, EventKind.boot, () => {
+      if (!node.isHeldDown) this.start(node);
+    });
+  }
+
+  /** A bug: nothing that a node meets may leave it as an exception. */
+  #uncaught(owner: Owner, error: unknown): void {
+    const isDead = !owner.isAlive;
+    if (isDead) return;
+    this.#options.observer.violation(`${owner.name}: uncaught ${(error as Error).stack ?? String(error)}`);
+    const process = this.nodes.map(({ machine }) => machine.process).find((each) => each === owner);
+    if (process !== undefined) this.#exit(process, error);
+    else assert(false, `a client failed: ${(error as Error).stack}`);
+  }
+}

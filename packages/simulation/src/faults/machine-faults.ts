@@ -1,0 +1,123 @@
+import type { ClusterNode, SimulatedCluster } from "../cluster/cluster.ts";
+import type { FaultKind } from "./fault.ts";
+
+function startAgain(cluster: SimulatedCluster, node: ClusterNode): () => void {
+  return () => cluster.start(node);
+}
+
+const HOUR_MS = 3_600_000;
+
+export const PROCESS_FAULTS: readonly FaultKind[] = [
+  {
+    name: "killed",
+    durationMs: [10, 15_000],
+    begin: ({ cluster, node }) => {
+      cluster.kill(node);
+      return startAgain(cluster, node);
+    },
+  },
+  {
+    name: "paused",
+    durationMs: [50, 30_000],
+    begin: ({ node }) => {
+      node.machine.pause();
+      return () => node.machine.resume();
+    },
+  },
+  {
+    name: "power lost",
+    durationMs: [500, 15_000],
+    begin: ({ cluster, node, random }) => {
+      cluster.cutPower(node, random.chance(0.5) ? "lost" : "torn");
+      return startAgain(cluster, node);
+    },
+  },
+  {
+    name: "zone without power",
+    durationMs: [500, 15_000],
+    begin: ({ cluster, node, random }) => {
+      const inside = cluster.nodes.filter(({ machine }) => machine.az === node.machine.az);
+      for (const each of inside) cluster.cutPower(each, random.chance(0.5) ? "lost" : "torn");
+      return () => {
+        for (const each of inside) cluster.start(each, random.between(0, 500_000));
+      };
+    },
+  },
+  {
+    name: "everything without power",
+    durationMs: [500, 5_000],
+    begin: ({ cluster, random }) => {
+      const nodes = cluster.nodes.filter(({ isRemoved }) => !isRemoved);
+      for (const each of nodes) cluster.cutPower(each, random.chance(0.5) ? "lost" : "torn");
+      return () => {
+        for (const each of nodes) cluster.start(each, random.between(0, 1_000_000));
+      };
+    },
+  },
+  {
+    name: "every broker killed",
+    durationMs: [10, 5_000],
+    begin: ({ cluster, random }) => {
+      const nodes = cluster.of("broker");
+      for (const each of nodes) cluster.kill(each);
+      return () => {
+        for (const each of nodes) cluster.start(each, random.between(0, 1_000_000));
+      };
+    },
+  },
+  {
+    name: "wall clock stepped",
+    durationMs: [1, 1],
+    begin: ({ node, random }) => {
+      node.machine.clock.offsetMs = random.between(-HOUR_MS, HOUR_MS);
+      return () => undefined;
+    },
+  },
+  {
+    name: "clock drifts",
+    durationMs: [1, 1],
+    begin: ({ node, random }) => {
+      // Takes effect at the next start: a crystal does not change its rate while it runs.
+      node.machine.clock.driftPpm = random.between(-500, 500);
+      return () => undefined;
+    },
+  },
+];
+
+export const DISK_FAULTS: readonly FaultKind[] = [
+  {
+    name: "slow disk",
+    durationMs: [500, 20_000],
+    begin: ({ node, random }) => {
+      node.machine.diskBehaviour.slowness = random.magnitude(10, 1_000);
+      return () => {
+        node.machine.diskBehaviour.slowness = 1;
+      };
+    },
+  },
+  {
+    name: "fsync error",
+    durationMs: [50, 3_000],
+    begin: ({ node }) => {
+      node.machine.diskBehaviour.syncErrorChance = 0.5;
+      return () => {
+        node.machine.diskBehaviour.syncErrorChance = 0;
+      };
+    },
+  },
+  {
+    name: "read errors",
+    durationMs: [50, 5_000],
+    begin: ({ node }) => {
+      node.machine.diskBehaviour.readErrorChance = 0.2;
+      return () => {
+        node.machine.diskBehaviour.readErrorChance = 0;
+      };
+    },
+  },
+  {
+    name: "disk full",
+    durationMs: [500, 20_000],
+    begin: ({ node, random }) => node.machine.fillDisk(random.between(0, 128 * 1_024)),
+  },
+];

@@ -1,0 +1,1 @@
+export { type LifeOptions, type LifeResult, runLife } from "./life.ts";

@@ -1,0 +1,241 @@
+import { checkObservation, checkStored, type FinalScan } from "./checks/check-records.ts";
+import { Ledger } from "./checks/ledger.ts";
+import { Observer } from "./checks/observer.ts";
+import { Putter } from "./clients/putter.ts";
+import { listShards, Reader, type ReadRecord, scanShard } from "./clients/reader.ts";
+import { SdkError, SimulatedSdk } from "./clients/sdk.ts";
+import { SimulatedCluster } from "./cluster/cluster.ts";
+import { FaultDirector } from "./faults/director.ts";
+import type { LogLevel } from "./world/logger.ts";
+import type { Machine, Process } from "./world/machine.ts";
+import { EventKind, Scheduler } from "./world/scheduler.ts";
+import { SeededRandom } from "./world/random.ts";
+import { sealed } from "./world/seal.ts";
+
+export interface LifeOptions {
+  readonly seed: string;
+  /** How long faults and load go on, in simulated time. */
+  readonly durationMs: number;
+  readonly log?: (timeMs: number, node: string, level: LogLevel | "fault", text: string) => void;
+  readonly faults?: boolean;
+}
+
+export interface LifeResult {
+  readonly seed: string;
+  readonly violations: readonly string[];
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly traceHash: string;
+  readonly acknowledged: number;
+  readonly put: number;
+  readonly observations: number;
+  readonly recordsRead: number;
+  readonly faults: ReadonlyMap<string, number>;
+  readonly rare: ReadonlyMap<string, number>;
+  readonly exits: ReadonlyMap<string, number>;
+  readonly failedAttempts: ReadonlyMap<string, number>;
+}
+
+const ZONES = ["a", "b", "c"];
+const START_UP_MAX_MS = 60_000;
+/** After everything is healed each writer is acknowledged again within it. */
+const HEALED_WITHIN_MS = 30_000;
+const CHECKS_MAX_MS = 600_000;
+
+/** One cluster from its first start to its last check: the same for the same options, to the last bit. */
+export function runLife(options: LifeOptions): LifeResult {
+  const life = new Life(options);
+  return sealed(life.scheduler, () => life.run());
+}
+
+class Life {
+  readonly #options: LifeOptions;
+  readonly scheduler = new Scheduler();
+  readonly #random: SeededRandom;
+  readonly #observer: Observer;
+  readonly #ledger: Ledger;
+  readonly #cluster: SimulatedCluster;
+  readonly #director: Process;
+  readonly #faults: FaultDirector;
+  readonly #sdks: SimulatedSdk[] = [];
+  readonly #putters: Putter[] = [];
+  readonly #readers: Reader[] = [];
+  readonly #streams: string[] = [];
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    const { scheduler } = this;
+    this.#random = new SeededRandom(options.seed);
+    this.#observer = new Observer(scheduler);
+    this.#ledger = new Ledger(this.#observer);
+    this.#cluster = new SimulatedCluster({
+      scheduler,
+      random: this.#random,
+      log: (node, level, text) => options.log?.(scheduler.nowMs, node, level, text),
+      observer: this.#observer,
+      zones: ZONES,
+      brokersPerZone: 1,
+      gateways: 2,
+    });
+    this.#director = this.#startClient("director");
+    this.#faults = new FaultDirector({
+      cluster: this.#cluster,
+      random: this.#random.fork("faults"),
+      process: this.#director,
+      note: (text) => options.log?.(scheduler.nowMs, "world", "fault", text),
+    });
+  }
+
+  run(): LifeResult {
+    const { scheduler } = this;
+    let isOver = false;
+    let failure: unknown;
+    scheduler.schedule(0, this.#director, EventKind.client, () => {
+      this.#live().then(
+        () => (isOver = true),
+        (error: unknown) => {
+          failure = error;
+          isOver = true;
+        },
+      );
+    });
+    const maxMs = START_UP_MAX_MS + this.#options.durationMs + HEALED_WITHIN_MS + CHECKS_MAX_MS;
+    if (!scheduler.runUntil(maxMs * 1_000, () => isOver)) this.#observer.violation("the life does not come to its end");
+    if (failure !== undefined) this.#observer.violation(`the life failed: ${(failure as Error).stack}`);
+    return this.#result();
+  }
+
+  #startClient(name: string): Process {
+    const machine: Machine = this.#cluster.addClientMachine(name);
+    return machine.start(() => undefined);
+  }
+
+  #sdk(name: string): SimulatedSdk {
+    const addresses = this.#cluster.of("gateway").map(({ machine }) => machine.name);
+    const process = this.#startClient(name);
+    const sdk = new SimulatedSdk(this.#cluster.network, process, this.#random.fork(`sdk ${name}`), addresses);
+    this.#sdks.push(sdk);
+    return sdk;
+  }
+
+  async #live(): Promise<void> {
+    const { clock } = this.#director.world;
+    this.#cluster.startAll();
+    const operator = this.#sdk("operator");
+    await this.#createStreams(operator);
+    this.#startClients();
+    if (this.#options.faults !== false) void this.#faults.run();
+    await clock.sleep(this.#options.durationMs);
+    this.#faults.heal();
+    await this.#awaitHealing();
+    for (const client of [...this.#putters, ...this.#readers]) client.isStopped = true;
+    for (const { ended } of [...this.#putters, ...this.#readers]) await ended;
+    for (const stream of this.#streams) await this.#check(operator, stream);
+  }
+
+  async #createStreams(operator: SimulatedSdk): Promise<void> {
+    const { clock } = this.#director.world;
+    const count = this.#random.between(1, 3);
+    for (let number = 1; number <= count; number++) {
+      const stream = `stream-${number}`;
+      const input = { StreamName: stream, ShardCount: this.#random.between(1, 4) };
+      await this.#insist(() => operator.call("CreateStream", input), ["ResourceInUseException"]);
+      this.#streams.push(stream);
+      for (;;) {
+        const described = await this.#insist(() =>
+          operator.call<{ StreamDescriptionSummary: { StreamStatus: string } }>("DescribeStreamSummary", {
+            StreamName: stream,
+          }),
+        );
+        if (described?.StreamDescriptionSummary.StreamStatus === "ACTIVE") break;
+        await clock.sleep(50);
+      }
+    }
+  }
+
+  /** Again and again until it works, or fails in a way that means that it has worked. */
+  async #insist<T>(action: () => Promise<T>, isFine: readonly string[] = []): Promise<T | undefined> {
+    const { clock } = this.#director.world;
+    for (;;) {
+      try {
+        return await action();
+      } catch (error) {
+        if (!(error instanceof SdkError)) throw error;
+        if (isFine.includes(error.name)) return undefined;
+        this.#options.log?.(this.scheduler.nowMs, "world", "info", `${error.name}: ${error.message}`);
+        await clock.sleep(200);
+      }
+    }
+  }
+
+  #startClients(): void {
+    const nowUs = (): number => this.scheduler.nowUs;
+    const putters = this.#random.between(1, 4);
+    for (let number = 1; number <= putters; number++) {
+      const name = `putter-${number}`;
+      const random = this.#random.fork(name);
+      this.#putters.push(
+        new Putter({ name, sdk: this.#sdk(name), random, ledger: this.#ledger, streams: this.#streams, nowUs }),
+      );
+    }
+    const readers = this.#random.between(1, 3);
+    for (let number = 1; number <= readers; number++) {
+      const name = `reader-${number}`;
+      const random = this.#random.fork(name);
+      const nowMs = (): number => this.#director.world.clock.nowMs();
+      this.#readers.push(new Reader({ name, sdk: this.#sdk(name), random, streams: this.#streams, nowUs, nowMs }));
+    }
+  }
+
+  /** Liveness: the world is well, so everybody must get on. */
+  async #awaitHealing(): Promise<void> {
+    const { clock } = this.#director.world;
+    const before = this.#putters.map(({ successCount }) => successCount);
+    const deadlineMs = clock.monotonicMs() + HEALED_WITHIN_MS;
+    const isHealed = (): boolean =>
+      this.#putters.every(({ successCount }, at) => successCount > (before[at] as number));
+    while (!isHealed() && clock.monotonicMs() < deadlineMs) await clock.sleep(100);
+    if (!isHealed())
+      this.#observer.violation(`not every writer was acknowledged within ${HEALED_WITHIN_MS} ms of healing`);
+  }
+
+  async #check(operator: SimulatedSdk, stream: string): Promise<void> {
+    const violation = (text: string): void => this.#observer.violation(text);
+    const records = new Map<string, ReadRecord[]>();
+    const shards = (await this.#insist(() => listShards(operator, stream))) ?? [];
+    for (const { ShardId } of shards) {
+      records.set(ShardId, (await this.#insist(() => scanShard(operator, stream, ShardId))) ?? []);
+    }
+    const scan: FinalScan = { stream, shards, records };
+    checkStored(scan, this.#ledger, violation);
+    for (const { observations } of this.#readers) {
+      for (const seen of observations) {
+        if (seen.stream === stream) checkObservation(seen, scan, this.#ledger, violation);
+      }
+    }
+  }
+
+  #result(): LifeResult {
+    const { seed } = this.#options;
+    const observations = this.#readers.flatMap((reader) => reader.observations);
+    const failedAttempts = new Map<string, number>();
+    for (const sdk of this.#sdks) {
+      for (const [name, count] of sdk.failedAttempts) failedAttempts.set(name, (failedAttempts.get(name) ?? 0) + count);
+    }
+    return {
+      seed,
+      violations: this.#observer.violations,
+      simulatedMs: this.scheduler.nowMs,
+      events: this.scheduler.trace.count,
+      traceHash: this.scheduler.trace.toString(),
+      acknowledged: this.#ledger.acknowledgedCount,
+      put: this.#ledger.records.length,
+      observations: observations.length,
+      recordsRead: observations.reduce((sum, { records }) => sum + records.length, 0),
+      faults: this.#faults.counts,
+      rare: this.#observer.rare,
+      exits: this.#cluster.exits,
+      failedAttempts,
+    };
+  }
+}

@@ -1,0 +1,163 @@
+import { MemoryDisk, MemoryIndexes } from "@millrace/storage";
+import { assert, type Logger, type World } from "@millrace/util";
+import { type ClockSettings, SimulatedClock } from "./clock.ts";
+import { DISK_CAPACITY_BYTES, type DiskBehaviour, type DiskHooks, HEALTHY_DISK, simulatedDisk } from "./disk.ts";
+import { SimulatedLogger, type LogSink } from "./logger.ts";
+import type { SeededRandom } from "./random.ts";
+import { EventKind, type Owner, type ScheduledEvent, type Scheduler } from "./scheduler.ts";
+
+export type Death = "killed" | "powerLost" | "exited";
+
+export interface DiskObserver {
+  written(machine: Machine, path: string, chunks: readonly Uint8Array[]): void;
+  /** Everything written to the file is on the device. */
+  synced(machine: Machine, path: string): void;
+  diskReplaced(machine: Machine): void;
+}
+
+export interface MachineOptions {
+  readonly name: string;
+  readonly az: string;
+  readonly number: number;
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  readonly log: LogSink;
+  /** Hears of every write and sync. */
+  readonly observer: DiskObserver;
+  /** When its process has died, before anything else happens. */
+  readonly onDeath: (machine: Machine, process: Process, death: Death) => void;
+}
+
+/** One run of a program on a machine. */
+export class Process implements Owner {
+  readonly name: string;
+  readonly number: number;
+  readonly machine: Machine;
+  readonly world: World;
+  readonly logger: Logger;
+  readonly held: ScheduledEvent[] = [];
+  isAlive = true;
+  isPaused = false;
+  /** Its death, by its own will: what `onFatal` leads to. */
+  exitReason: string | undefined;
+
+  constructor(machine: Machine, hooks: DiskHooks, log: LogSink) {
+    const { name, number, scheduler, random, memory } = machine;
+    this.name = name;
+    this.number = number;
+    this.machine = machine;
+    const own = random.fork(`process ${machine.bootCount}`);
+    this.logger = new SimulatedLogger(name, log) as unknown as Logger;
+    this.world = {
+      clock: new SimulatedClock(scheduler, this, machine.clock),
+      random: own.fork("world"),
+      disk: simulatedDisk({
+        scheduler,
+        owner: this,
+        random: own.fork("disk"),
+        memory,
+        behaviour: machine.diskBehaviour,
+        hooks,
+        written: (path, chunks) => machine.observer.written(machine, path, chunks),
+        synced: (path) => machine.observer.synced(machine, path),
+      }),
+    };
+  }
+}
+
+/** A computer: a disk that outlives its processes, clocks, and at most one process. */
+export class Machine implements Owner {
+  readonly name: string;
+  readonly az: string;
+  readonly number: number;
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  readonly clock: ClockSettings = { offsetMs: 0, driftPpm: 0 };
+  readonly diskBehaviour: DiskBehaviour = { ...HEALTHY_DISK };
+  readonly diskHooks: DiskHooks = { before: () => undefined, after: () => undefined };
+  /** Events of the machine itself: its kernel's. */
+  readonly isAlive = true;
+  readonly isPaused = false;
+  readonly held: ScheduledEvent[] = [];
+  readonly #log: LogSink;
+  readonly #onDeath: MachineOptions["onDeath"];
+  readonly observer: DiskObserver;
+  memory = new MemoryDisk({ capacityBytes: DISK_CAPACITY_BYTES });
+  indexes = new MemoryIndexes();
+  /** A machine without power answers nothing, not even with a refusal. */
+  isPowered = true;
+  bootCount = 0;
+  process: Process | undefined;
+
+  constructor(options: MachineOptions) {
+    this.name = options.name;
+    this.az = options.az;
+    this.number = options.number;
+    this.scheduler = options.scheduler;
+    this.random = options.random;
+    this.#log = options.log;
+    this.#onDeath = options.onDeath;
+    this.observer = options.observer;
+  }
+
+  /** Starts a process; `main` runs as its first event. */
+  start(main: (process: Process) => void, delayUs = 0): Process {
+    assert(this.process === undefined, "one process a machine");
+    this.isPowered = true;
+    this.bootCount++;
+    const process = new Process(this, this.diskHooks, this.#log);
+    this.process = process;
+    this.scheduler.schedule(delayUs, process, EventKind.boot, () => main(process));
+    return process;
+  }
+
+  /** SIGKILL, or the process ends itself: what it wrote is in the page cache, and stays. */
+  kill(death: "killed" | "exited" = "killed"): void {
+    this.#end(death);
+    this.memory.crash({ unsyncedWrites: "kept", random: this.random });
+    this.indexes.crash(0);
+  }
+
+  /** The page cache goes, and with it what was not synced. */
+  losePower(unsyncedWrites: "lost" | "torn"): void {
+    this.#end("powerLost");
+    this.isPowered = false;
+    this.memory.crash({ unsyncedWrites, random: this.random });
+    this.indexes.crash(this.random.between(0, 8));
+  }
+
+  pause(): void {
+    if (this.process !== undefined) this.process.isPaused = true;
+  }
+
+  resume(): void {
+    const { process } = this;
+    if (process === undefined || !process.isPaused) return;
+    process.isPaused = false;
+    this.scheduler.release(process);
+  }
+
+  /** Somebody else uses the disk up to the last bytes. @returns what gives them back */
+  fillDisk(leftBytes: number): () => void {
+    const { memory } = this;
+    memory.setCapacity(memory.usedBytes() + leftBytes);
+    return () => memory.setCapacity(DISK_CAPACITY_BYTES);
+  }
+
+  /** Another, empty disk. The process must be dead. */
+  replaceDisk(): void {
+    assert(this.process === undefined, "a disk is changed while nobody uses it");
+    this.memory = new MemoryDisk({ capacityBytes: DISK_CAPACITY_BYTES });
+    this.indexes = new MemoryIndexes();
+    this.observer.diskReplaced(this);
+  }
+
+  #end(death: Death): void {
+    const { process } = this;
+    if (process === undefined) return;
+    process.isAlive = false;
+    process.held.length = 0;
+    this.process = undefined;
+    this.#onDeath(this, process, death);
+  }
+}
