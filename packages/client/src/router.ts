@@ -34,7 +34,7 @@ import { backoffMs, retryUntilDeadline, TryAgain } from "./retry.ts";
 import { newShardCall, type ShardCall } from "./shard-call.ts";
 import type { ShardView } from "./stream-view.ts";
 import { subscribeToGroup } from "./subscription.ts";
-import type { AppendOptions, CallOptions, ShardRouter } from "./types.ts";
+import type { AppendOptions, CallOptions, RoutedReadResult, ShardRouter } from "./types.ts";
 
 export interface ShardRouterOptions {
   readonly metadata: ClusterMetadata;
@@ -107,13 +107,14 @@ class LeaderShardRouter implements ClosableShardRouter {
     }
   }
 
-  read(request: ReadRequest, options: CallOptions): Promise<ReadResult> {
+  async read(request: ReadRequest, options: CallOptions): Promise<RoutedReadResult> {
     const body = [encodeReadRequest(request)];
     const { clock } = this.#options;
     const callOptions = { ...options, anyReplica: request.anyReplica };
     const call = newShardCall(clock, request.groupId, RequestKind.read, body, callOptions, decodeReadResult);
     if (!request.anyReplica) call.anyReplicaBody = [encodeReadRequest({ ...request, anyReplica: true })];
-    return this.#run(call);
+    const result = await this.#run(call);
+    return { ...result, isCurrent: !call.isAnyReplica };
   }
 
   locate(request: LocateRequest, options: CallOptions): Promise<LocateResult> {

@@ -35,6 +35,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface RoutedReadResult extends ReadResult {
+  /**
+   * The shard's leader answered: at most what was acknowledged in the last second before the request is missing. Otherwise some
+   * replica did, while nobody led, and nobody knows how much has been acknowledged beyond it.
+   */
+  readonly isCurrent: boolean;
+}
+
 /**
  * The data path as one service: routes each call to the group's leader, and rides out leader changes, dead brokers and
  * stale metadata until the deadline.
@@ -47,7 +55,7 @@ export interface ShardRouter {
    */
   append(groupId: number, batch: Buffer, options: AppendOptions): Promise<AppendResult>;
   /** @throws ShardUnavailable, ShardThrottled, ShardGone (the group was deleted with its stream) */
-  read(request: ReadRequest, options: CallOptions): Promise<ReadResult>;
+  read(request: ReadRequest, options: CallOptions): Promise<RoutedReadResult>;
   /** Committed batches as they commit, until the end of a closed shard or the abort. @throws ShardGone */
   subscribe(groupId: number, fromOffset: number, signal: AbortSignal): AsyncIterable<ReadResult>;
   /** @throws ShardUnavailable, ShardGone */

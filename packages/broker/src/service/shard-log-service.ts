@@ -14,6 +14,7 @@ import {
 } from "@millrace/proto";
 import { type Clock, errorMessage, KIB, type Logger, MIB } from "@millrace/util";
 import type { BrokerNode } from "../node.ts";
+import { LeadershipUnproven } from "../shard/leadership-proof.ts";
 import { type ItemCall, type RespondItem, serveItems } from "./item-stream.ts";
 
 const OPEN_APPENDS_MAX = 4_096;
@@ -81,7 +82,7 @@ function handleRead(options: ServiceOptions, item: FrameItem, respond: RespondIt
       respond(ShardLogStatus.notLeader, [Buffer.from(error.leaderId ?? "")]);
       return;
     }
-    const isTimeout = error instanceof LocateTimedOut;
+    const isTimeout = error instanceof LocateTimedOut || error instanceof LeadershipUnproven;
     if (!isTimeout) logger.error({ error: errorMessage(error) }, "a read failed");
     respond(isTimeout ? ShardLogStatus.notLeader : ShardLogStatus.internal, NOTHING);
   };

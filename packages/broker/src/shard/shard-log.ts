@@ -18,6 +18,7 @@ import { assert, type Clock } from "@millrace/util";
 import { Appender, type AppendCall, type Respond } from "./appender.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { encodeTruncate, isBatchEntry, truncationOf } from "./entries.ts";
+import { LeadershipProof } from "./leadership-proof.ts";
 import { ShardState } from "./shard-state.ts";
 
 export interface ShardLogOptions {
@@ -44,6 +45,7 @@ export class ShardLog implements StateMachine {
   readonly #options: ShardLogOptions;
   readonly #appender: Appender;
   readonly #commitListeners = new Set<() => void>();
+  readonly #proof: LeadershipProof;
   #state = new ShardState();
   #group: GroupHandle | undefined;
 
@@ -52,6 +54,7 @@ export class ShardLog implements StateMachine {
     this.#options = options;
     const { clock, budget } = options;
     this.#appender = new Appender({ state: () => this.#state, clock, budget, group: () => this.group });
+    this.#proof = new LeadershipProof(clock, () => this.group);
   }
 
   /** The state machine is made before its group. */
@@ -98,6 +101,7 @@ export class ShardLog implements StateMachine {
 
   leadershipLost(): void {
     this.#appender.end();
+    this.#proof.reset();
     // Those who wait here for records go where the next leader is.
     for (const listener of this.#commitListeners) listener();
   }
@@ -134,6 +138,7 @@ export class ShardLog implements StateMachine {
       respond(ShardLogStatus.throttled, [encodeThrottled({ recordsAvailable: 0, bytesAvailable: 0 })]);
       return;
     }
+    if (!request.anyReplica) await this.#proof.renew();
     try {
       const { position, batches } = await this.page(request.fromOffset, request.bytesMax);
       if (request.quotas) for (const batch of batches) quotas.readDone(readBatchHeader(batch).userBytes);

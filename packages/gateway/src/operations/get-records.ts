@@ -1,5 +1,4 @@
-import { ShardGone, type ShardView, ShardThrottled, ShardUnavailable } from "@millrace/client";
-import type { ReadResult } from "@millrace/proto";
+import { type RoutedReadResult, ShardGone, type ShardView, ShardThrottled, ShardUnavailable } from "@millrace/client";
 import { MIB } from "@millrace/util";
 import { awsError } from "../errors.ts";
 import type { ApiRequest } from "../http/api-types.ts";
@@ -39,7 +38,9 @@ export const getRecords: Operation = {
         : services.tokens.sealIterator({ createdMs, streamId, shardNumber, offset: page.nextOffset });
     const isAtTip = page.nextOffset >= result.endOffset;
     const behindMs = Math.max(1, result.lastArrivalTimeMs - (page.lastArrivalTimeMs ?? 0));
-    const millisBehindLatest = isAtTip ? 0 : page.lastArrivalTimeMs === undefined ? 1 : behindMs;
+    // Without a leader nobody knows whether this is the tip: then it is not said.
+    const notLessMs = isAtTip || page.lastArrivalTimeMs === undefined ? 1 : behindMs;
+    const millisBehindLatest = isAtTip && result.isCurrent ? 0 : notLessMs;
     const rest = { nextShardIterator, millisBehindLatest, childShards };
     return { status: 200, body: writeRecordsPage(request.encoding, shard, page, rest) };
   },
@@ -79,7 +80,7 @@ async function read(
   offset: number,
   limit: number,
   signal: AbortSignal,
-): Promise<ReadResult> {
+): Promise<RoutedReadResult> {
   const bytesMax = Math.min(PAGE_BYTES_MAX, Math.max(BYTES_ASKED_MIN, limit * BYTES_PER_RECORD_AIM));
   const quotas = hasQuotas && stream.stream.mode === "PROVISIONED";
   const { name, accountId } = stream.key;
