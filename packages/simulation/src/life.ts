@@ -1,6 +1,7 @@
 import { checkObservation, checkStored, type FinalScan } from "./checks/check-records.ts";
 import { Ledger } from "./checks/ledger.ts";
 import { Observer } from "./checks/observer.ts";
+import { Operator } from "./clients/operator.ts";
 import { Putter } from "./clients/putter.ts";
 import { listShards, Reader, type ReadRecord, scanShard } from "./clients/reader.ts";
 import { SdkError, SimulatedSdk } from "./clients/sdk.ts";
@@ -30,6 +31,7 @@ export interface LifeResult {
   readonly put: number;
   readonly observations: number;
   readonly recordsRead: number;
+  readonly operations: ReadonlyMap<string, number>;
   readonly faults: ReadonlyMap<string, number>;
   readonly rare: ReadonlyMap<string, number>;
   readonly exits: ReadonlyMap<string, number>;
@@ -61,6 +63,7 @@ class Life {
   readonly #putters: Putter[] = [];
   readonly #readers: Reader[] = [];
   readonly #streams: string[] = [];
+  #operator: Operator | undefined;
 
   constructor(options: LifeOptions) {
     this.#options = options;
@@ -124,12 +127,14 @@ class Life {
     const operator = this.#sdk("operator");
     await this.#createStreams(operator);
     this.#startClients();
+    this.#startOperator();
     if (this.#options.faults !== false) void this.#faults.run();
     await clock.sleep(this.#options.durationMs);
     this.#faults.heal();
     await this.#awaitHealing();
-    for (const client of [...this.#putters, ...this.#readers]) client.isStopped = true;
-    for (const { ended } of [...this.#putters, ...this.#readers]) await ended;
+    const clients = [...this.#putters, ...this.#readers, ...(this.#operator === undefined ? [] : [this.#operator])];
+    for (const client of clients) client.isStopped = true;
+    for (const { ended } of clients) await ended;
     for (const stream of this.#streams) await this.#check(operator, stream);
   }
 
@@ -187,6 +192,13 @@ class Life {
     }
   }
 
+  #startOperator(): void {
+    const random = this.#random.fork("operator");
+    // Some lives have none, so that long quiet logs are seen too.
+    if (random.chance(0.3)) return;
+    this.#operator = new Operator({ sdk: this.#sdk("operator-2"), random, streams: this.#streams });
+  }
+
   /** Liveness: the world is well, so everybody must get on. */
   async #awaitHealing(): Promise<void> {
     const { clock } = this.#director.world;
@@ -232,6 +244,7 @@ class Life {
       put: this.#ledger.records.length,
       observations: observations.length,
       recordsRead: observations.reduce((sum, { records }) => sum + records.length, 0),
+      operations: this.#operator?.counts ?? new Map<string, number>(),
       faults: this.#faults.counts,
       rare: this.#observer.rare,
       exits: this.#cluster.exits,

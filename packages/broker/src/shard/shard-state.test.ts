@@ -3,7 +3,7 @@ import { stampBatch } from "@millrace/proto";
 import type { Entry } from "@millrace/raft";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DEDUP_BATCHES_MAX, DEDUP_WINDOW_MS, DedupTable } from "./dedup-table.ts";
+import { DEDUP_BATCHES_MAX, DEDUP_STEP_MS_MAX, DEDUP_WINDOW_MS, DedupTable } from "./dedup-table.ts";
 import { encodeTruncate } from "./entries.ts";
 import { ShardQuotas } from "./quotas.ts";
 import { ShardState } from "./shard-state.ts";
@@ -74,9 +74,26 @@ describe("the dedup table", () => {
     const table = new DedupTable();
     table.add("old", stored(1, 0));
     table.add("edge", stored(2, 10));
-    table.add("new", stored(3, DEDUP_WINDOW_MS + 5));
+    for (let ms = DEDUP_STEP_MS_MAX; ms <= DEDUP_WINDOW_MS; ms += DEDUP_STEP_MS_MAX)
+      table.add(`at ${ms}`, stored(3, ms));
+    expect(table.get("old")).toBeDefined();
+    table.add("new", stored(4, DEDUP_WINDOW_MS + 5));
     expect(table.get("old")).toBeUndefined();
     expect(table.get("edge")).toEqual(stored(2, 10));
+  });
+
+  const ID = { old: "0a".repeat(16), tomorrow: "0b".repeat(16), next: "0c".repeat(16) };
+
+  test("does not forget because a clock was set forward, whether it was stored meanwhile or not", () => {
+    const whole = new DedupTable();
+    whole.add(ID.old, stored(1, 0));
+    whole.add(ID.tomorrow, stored(2, 24 * 3_600_000));
+    const resumed = DedupTable.decode(whole.encode(Number.MAX_SAFE_INTEGER));
+    for (const table of [whole, resumed]) {
+      table.add(ID.next, stored(3, 24 * 3_600_000 + 10));
+      expect(table.get(ID.old)).toEqual(stored(1, 0));
+    }
+    expect(resumed.encode(100).equals(whole.encode(100))).toBe(true);
   });
 
   test("is bounded in number", () => {

@@ -4,7 +4,7 @@ import { assert } from "@millrace/util";
 import { DedupTable } from "./dedup-table.ts";
 import { isBatchEntry, truncationOf } from "./entries.ts";
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const HEADER_SIZE_BYTES = 26;
 const FIRST_OFFSET = 1;
 

@@ -39,6 +39,22 @@ export function partsOf(put: PutBatch, view: StreamView, positions: Iterable<num
   return [...parts.values()];
 }
 
+/** What of these records the shard's range holds, open or closed; undefined when that is none. */
+export function partWithin(put: PutBatch, shard: ShardView, positions: readonly number[]): ShardPart | undefined {
+  const within = positions.filter((position) => {
+    routingHashKey(put, position, words);
+    const hashKey = words.reduce((sum, word) => (sum << 32n) | BigInt(word), 0n);
+    return hashKey >= shard.startingHashKey && hashKey <= shard.endingHashKey;
+  });
+  return within.length === 0 ? undefined : { shard, positions: within };
+}
+
+/** SDKs count the attempts of a call, and say so: the first cannot be a repetition. */
+export function isRepetition({ headers, invocationId }: ApiRequest): boolean {
+  const attempt = /(?:^|;)\s*attempt=(\d+)/.exec(headers["amz-sdk-request"] ?? "")?.[1];
+  return invocationId !== undefined && attempt !== "1";
+}
+
 /** Packs the first `count` records of a part. */
 export function packPart(
   put: PutBatch,

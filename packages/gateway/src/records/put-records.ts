@@ -13,11 +13,22 @@ import type { ApiRequest } from "../http/api-types.ts";
 import type { Services } from "../operations/operation.ts";
 import type { PutBatch } from "../protocol/put-batch.ts";
 import { streamNameOf } from "../streams.ts";
-import { batchIdOf, fittingCount, packPart, partsOf, putIdentity, type ShardPart } from "./put-plan.ts";
+import {
+  batchIdOf,
+  fittingCount,
+  isRepetition,
+  packPart,
+  partsOf,
+  partWithin,
+  putIdentity,
+  type ShardPart,
+} from "./put-plan.ts";
 
 const REQUEST_BYTES_MAX = 10 * MIB;
 /** Below the SDKs' own time-outs, above a failover. */
 const PUT_TIMEOUT_MS = 6_000;
+/** As long as shards remember batches. Older ones than that are not asked, if there was a reshard since. */
+const REPETITION_WINDOW_S = 10 * 60;
 const REROUTES_MAX = 5;
 const REROUTE_WAIT_MS = 2_000;
 
@@ -74,7 +85,8 @@ export async function storeRecords(
     failures: new Array<PutFailure | undefined>(put.count),
   };
   const storing = new Storing(services, request, put, outcome);
-  await storing.store(view, put.count === 1 ? [0] : positionsBelow(put.count), 0);
+  const positions = put.count === 1 ? [0] : positionsBelow(put.count);
+  await storing.store(view, isRepetition(request) ? await storing.settle(view, positions) : positions, 0);
   return outcome;
 }
 
@@ -100,6 +112,25 @@ class Storing {
     this.#quotas = services.hasQuotas && stream.mode === "PROVISIONED";
   }
 
+  /**
+   * An earlier attempt may have stored records in shards that a reshard has closed since. Each of those is asked, the oldest
+   * first as the attempt did: it answers with what it has, or that it is closed and has not got it.
+   * @returns the positions that no closed shard has
+   */
+  async settle(view: StreamView, positions: readonly number[]): Promise<readonly number[]> {
+    // Times of one stream are compared with each other only: no two clocks need agree.
+    const newestS = Math.max(...view.shards.map(({ shard }) => shard.closedAtS));
+    let left = positions;
+    for (const shard of view.shards) {
+      if (shard.open || shard.shard.closedAtS < newestS - REPETITION_WINDOW_S) continue;
+      const part = partWithin(this.#put, shard, left);
+      if (part === undefined || !(await this.#storePart(view, part, 0))) continue;
+      const settled = new Set(part.positions);
+      left = left.filter((position) => !settled.has(position));
+    }
+    return left;
+  }
+
   async store(view: StreamView, positions: readonly number[], reroutes: number): Promise<void> {
     const parts = partsOf(this.#put, view, positions);
     const [only] = parts;
@@ -122,7 +153,11 @@ class Storing {
       await this.#appendFitting(part);
     } catch (error) {
       if (error instanceof ShardClosed && reroutes < REROUTES_MAX) return false;
-      if (error instanceof ShardGone) throw streamGone(view);
+      if (error instanceof ShardGone) {
+        // A closed one is deleted when its last record is too old.
+        if (!part.shard.open) return false;
+        throw streamGone(view);
+      }
       const isAway =
         error instanceof ShardUnavailable || error instanceof AppendOutcomeUnknown || error instanceof ShardClosed;
       if (!isAway) throw error;

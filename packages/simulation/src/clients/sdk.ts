@@ -56,7 +56,7 @@ export class SimulatedSdk {
     const request = { operation, invocationId: this.newInvocationId(), body: Buffer.from(JSON.stringify(input)) };
     const { clock } = this.process.world;
     for (let attempt = 1; ; attempt++) {
-      const { body, ...head } = await this.#attempt(request);
+      const { body, ...head } = await this.#attempt({ ...request, attempt });
       if (head.awsName === undefined && head.status === 200) return parse<T>(body);
       const error = new SdkError(head);
       this.failedAttempts.set(error.name, (this.failedAttempts.get(error.name) ?? 0) + 1);
@@ -74,7 +74,12 @@ export class SimulatedSdk {
     piece: (bytes: Buffer) => void,
     ended: (error?: SdkError) => void,
   ): () => void {
-    const request = { operation, invocationId: this.newInvocationId(), body: Buffer.from(JSON.stringify(input)) };
+    const request = {
+      operation,
+      invocationId: this.newInvocationId(),
+      attempt: 1,
+      body: Buffer.from(JSON.stringify(input)),
+    };
     let call: ClientCall | undefined;
     let isOver = false;
     const finish = (error?: SdkError): void => {

@@ -21,7 +21,7 @@ export function gatewayHandlers(gateway: Gateway, process: Process): Record<stri
   let requestCount = 0;
 
   const begin = (call: Call): { request: ApiRequest; finished: () => void } => {
-    const { operation, invocationId, body } = call.request as WireRequest;
+    const { operation, invocationId, attempt, body } = call.request as WireRequest;
     const abort = new AbortController();
     call.on("cancelled", () => abort.abort(new Error("the client is gone")));
     const timer = clock.setTimer(HANDLER_TIMEOUT_MS, () => abort.abort(new Error("the request took too long")));
@@ -29,7 +29,7 @@ export function gatewayHandlers(gateway: Gateway, process: Process): Record<stri
       operation,
       encoding: "json",
       body,
-      headers: {},
+      headers: { "amz-sdk-request": `attempt=${attempt}; max=3` },
       requestId: `${process.name}-${++requestCount}`,
       accessKeyId: "simulation",
       region: REGION,

@@ -5,6 +5,8 @@ export interface WireRequest {
   readonly operation: string;
   /** The same on every attempt of one call. */
   readonly invocationId: string;
+  /** From 1 on: `amz-sdk-request`. */
+  readonly attempt: number;
   readonly body: Buffer;
 }
 
