@@ -198,3 +198,16 @@ test("a round of a reshard ends even when the next one has no zones; it begins w
   expect(stream()).toMatchObject({ status: "ACTIVE", reshard: null });
   expect(open()).toHaveLength(4);
 });
+
+test("a reshard under a clock that was set back ends its parents within the stream's history", () => {
+  const state = cluster();
+  const createdMs = 1_000_000_500;
+  decide(state, create("s", 1), createdMs);
+  decide(state, command("activateStream", { streamId: 1 }), createdMs);
+  decide(state, scale("s", 2), createdMs - 3_600_000);
+  decide(state, command("requestClose", { streamId: 1 }), createdMs - 3_600_000);
+  decide(state, command("completeReshard", { streamId: 1 }), createdMs - 3_600_000);
+  const [parent, ...children] = state.streams.get(1)?.shards ?? [];
+  expect(parent?.closedAtS).toBe(1_000_001);
+  expect(children.map(({ createdAtS }) => createdAtS)).toEqual([1_000_002, 1_000_002]);
+});

@@ -108,8 +108,9 @@ export const completeReshard: Decision<CompleteReshard__Output> = ({ state, nowM
   const reshard = stream?.reshard ?? undefined;
   if (stream === undefined || reshard?.closeRequested !== true || stream.status !== "UPDATING") return;
   const { children, parents, targetShardCount } = reshard;
-  // Later than any parent's creation, whatever clocks did: a child's sequence numbers are above its parents'.
-  const newestS = newestCreatedAtS(stream);
+  // Whatever clocks did, later than any parent's creation: a child's sequence numbers are above its parents'. And later than
+  // the stream's, or the parents would seem to have ended before its history begins.
+  const newestS = Math.max(newestCreatedAtS(stream), Math.ceil(stream.createdAtMs / 1_000));
   const closedAtS = Math.max(Math.floor(nowMs / 1_000), newestS);
   const ending = new Set(parents);
   const closed = stream.shards.map((shard) => (ending.has(shard.number) ? { ...shard, closedAtS } : shard));

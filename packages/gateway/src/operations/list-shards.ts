@@ -84,10 +84,12 @@ function tokenValues({ stream, key }: StreamView, filter: ShardFilter | undefine
  * for the second between that a child's creation time is later, the parent still counts.
  */
 function matches({ shard, stream }: ShardView, filter: ShardFilter | undefined, nowMs: number): boolean {
-  const horizonMs = Math.max(nowMs - stream.stream.retentionHours * HOUR_MS, stream.stream.createdAtMs);
+  const oldestMs = nowMs - stream.stream.retentionHours * HOUR_MS;
+  const horizonMs = Math.max(oldestMs, stream.stream.createdAtMs);
   const startsMs = shard.parent < 0 ? 0 : shard.createdAtS * 1_000;
   const endsMs = shard.closedAtS === 0 ? Infinity : (shard.closedAtS + 1) * 1_000;
-  const isUnexpired = endsMs > horizonMs;
+  // Nothing but retention takes a shard away: the stream's creation is another clock's time.
+  const isUnexpired = endsMs > oldestMs;
   const isOpenAt = (timeMs: number): boolean => startsMs <= timeMs && timeMs < endsMs;
   switch (filter?.Type) {
     case undefined:
