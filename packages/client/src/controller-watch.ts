@@ -13,8 +13,11 @@ export interface ControllerWatchOptions {
   readonly onClose: () => void;
 }
 
-/** A replica that has said nothing at all by then is left: new watchers are sent the whole metadata at once. */
-const FIRST_UPDATE_TIMEOUT_MS = 5_000;
+/**
+ * A replica that has said nothing at all by then is left: watchers are sent what they lack, or a sign of life, at once. Connecting
+ * is part of it: a machine without power does not even refuse, and the others are up to date meanwhile.
+ */
+const FIRST_UPDATE_TIMEOUT_MS = 3_000;
 /** A replica that does not have a version which another one answered with, for so long, is cut off from its leader. */
 const BEHIND_TIMEOUT_MS = 3_000;
 const BACKOFF_MIN_MS = 20;
@@ -52,9 +55,7 @@ export class ControllerWatch implements Watch {
       ended: (why) => this.#ended(call, why),
     });
     this.#call = call;
-    if (this.#knownVersion === 0) {
-      this.#timer = clock.setTimer(FIRST_UPDATE_TIMEOUT_MS, () => this.#leave(call, "no first update"));
-    }
+    this.#timer = clock.setTimer(FIRST_UPDATE_TIMEOUT_MS, () => this.#leave(call, "no first update"));
   }
 
   /** Some replica has `version`: the one that is watched must have it soon. */

@@ -1,4 +1,3 @@
-import type { Gateway } from "@millrace/gateway";
 import { assert, defined, errorMessage } from "@millrace/util";
 import type { LogSink } from "../world/logger.ts";
 import { type Death, Machine, type Process } from "../world/machine.ts";
@@ -12,6 +11,7 @@ import {
   bootGateway,
   type BrokerProcess,
   type ControllerProcess,
+  type GatewayProcess,
   type NodeContext,
 } from "./nodes.ts";
 
@@ -21,7 +21,7 @@ export type NodeRole = "controller" | "broker" | "gateway";
 export interface NodeState {
   controller?: ControllerProcess;
   broker?: BrokerProcess;
-  gateway?: Gateway;
+  gateway?: GatewayProcess;
 }
 
 export interface ClusterNode {
@@ -109,6 +109,16 @@ export class SimulatedCluster {
     const wasPowered = node.machine.isPowered;
     node.machine.start((process) => this.#main(node, process), delayUs);
     if (!wasPowered) this.network.powered(node.machine);
+  }
+
+  /** Everybody knows of everything that the controllers have decided. */
+  get isConverged(): boolean {
+    const versions = this.nodes
+      .filter(({ isRemoved }) => !isRemoved)
+      .map(({ state: { controller, broker, gateway } }) => {
+        return controller?.node.state.version ?? broker?.node.metadata.version ?? gateway?.metadata.version;
+      });
+    return versions.every((version) => version !== undefined && version === versions[0]);
   }
 
   /** Its process ends now and is not started before somebody calls `start`. */

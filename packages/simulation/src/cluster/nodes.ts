@@ -163,8 +163,13 @@ export async function bootBroker(context: NodeContext, started: (broker: BrokerP
   started({ node, store });
 }
 
+export interface GatewayProcess {
+  readonly gateway: Gateway;
+  readonly metadata: ClusterMetadata;
+}
+
 /** One gateway, as `startGateway` makes it over sockets. */
-export function bootGateway(context: NodeContext): Gateway {
+export function bootGateway(context: NodeContext): GatewayProcess {
   const { network, process } = context;
   const { world, logger } = process;
   const { clock, random } = world;
@@ -184,5 +189,5 @@ export function bootGateway(context: NodeContext): Gateway {
   const server = new RpcServer(WINDOW_BYTES);
   server.add({ definition: API_METHODS, handlers: gatewayHandlers(gateway, process) });
   server.listen(network, process);
-  return gateway;
+  return { gateway, metadata };
 }

@@ -141,6 +141,7 @@ export class Network {
       const isReachable = machine.isPowered && !this.link(from, to).isBlocked && !this.link(to, from).isBlocked;
       if (!isReachable) {
         if (attempt < SYN_RETRIES_MAX) this.#knockAgain(end, handlers, attempt);
+        else scheduler.schedule(SYN_RETRY_US, end.process, EventKind.connection, () => end.reset("no answer"));
         return;
       }
       const listener = this.#listeners.get(to);
