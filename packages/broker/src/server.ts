@@ -2,7 +2,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { connectControllers } from "@millrace/client";
 import { GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
 import { Peer, ShardLog } from "@millrace/proto";
-import { openLogStore } from "@millrace/storage";
+import { type IndexOpener, openLogStore } from "@millrace/storage";
 import { errorMessage, type Logger, MIB, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
 import { loadIdentity } from "./identity.ts";
@@ -24,6 +24,8 @@ export interface BrokerOptions {
   readonly dataDir: string;
   /** host:port of every controller. */
   readonly controllers: readonly string[];
+  /** The journal's index; RocksDB unless given. */
+  readonly index?: IndexOpener;
 }
 
 export interface RunningBroker {
@@ -56,6 +58,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       reservedFreeBytes: RESERVED_FREE_BYTES,
     },
     {
+      ...(options.index === undefined ? {} : { index: options.index }),
       onSync: (report) => metrics.synced(report),
       onBackgroundError: (error) =>
         logger.warn({ error: errorMessage(error) }, "background work on the journal failed"),

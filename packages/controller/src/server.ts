@@ -8,7 +8,7 @@ import {
 } from "@grpc/grpc-js";
 import { createRaftHost, GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
 import { Controller, type ControllerHandlers, Peer } from "@millrace/proto";
-import { openLogStore } from "@millrace/storage";
+import { type IndexOpener, openLogStore } from "@millrace/storage";
 import { type Clock, errorMessage, type Logger, MIB, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
 import { MalformedCommand, NotControllerLeader } from "./errors.ts";
@@ -30,6 +30,8 @@ export interface ControllerOptions {
   /** Every controller's id and address, this one's too. */
   readonly peers: ReadonlyMap<string, string>;
   readonly initialSettings: InitialSettings;
+  /** The journal's index; RocksDB unless given. */
+  readonly index?: IndexOpener;
 }
 
 export interface RunningController {
@@ -54,13 +56,17 @@ const RESERVED_FREE_BYTES = 64 * MIB;
 export async function startController(options: ControllerOptions): Promise<RunningController> {
   const { world, logger, controllerId, dataDir, peers, listen } = options;
   await world.disk.makeDirectory(dataDir);
-  const store = await openLogStore(world, {
-    directory: dataDir,
-    attributesOf: () => undefined,
-    segmentSizeBytes: SEGMENT_SIZE_BYTES,
-    cacheSizeBytes: CACHE_SIZE_BYTES,
-    reservedFreeBytes: RESERVED_FREE_BYTES,
-  });
+  const store = await openLogStore(
+    world,
+    {
+      directory: dataDir,
+      attributesOf: () => undefined,
+      segmentSizeBytes: SEGMENT_SIZE_BYTES,
+      cacheSizeBytes: CACHE_SIZE_BYTES,
+      reservedFreeBytes: RESERVED_FREE_BYTES,
+    },
+    options.index === undefined ? {} : { index: options.index },
+  );
   const clusterId = `controllers ${[...peers.keys()].toSorted().join(" ")}`;
   const { clock, random } = world;
   const transport = new GrpcPeerTransport({ nodeId: controllerId, clusterId, clock, random, logger });

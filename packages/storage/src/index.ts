@@ -6,6 +6,7 @@ export type { IndexOpener, IndexStore } from "./index-store.ts";
 export { rocksIndex } from "./rocks-index.ts";
 export { type CrashOptions, MemoryDisk, systemError } from "./memory/memory-disk.ts";
 export { MemoryIndexes } from "./memory/memory-index.ts";
+export { volatileDisk, type VolatileDiskOptions } from "./memory/volatile-disk.ts";
 export {
   CorruptEntry,
   CorruptJournal,
