@@ -7,6 +7,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** Empty when ready; else which part is not, for people. */
   readonly reasons: readonly string[];
+  /** Gateways: of the metadata that they serve from. */
+  readonly metadataVersion?: number;
 }
 
 export interface AdminServer {

@@ -2,8 +2,10 @@ import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
 import type { UpOptions } from "./launcher/up.ts";
-import type { NodeOptions, Role } from "./node.ts";
+import { DEFAULT_ACCOUNT_ID, type NodeOptions, type Role, ROLES } from "./roles.ts";
 import { address, addressMap, addOptions, integer, type OptionRow } from "./options.ts";
+import type { SingleOptions } from "./single.ts";
+import { parseStreams, readStreamsFile, type StreamDeclaration } from "./streams/stream-declarations.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 const QUOTAS: OptionRow = {
@@ -20,15 +22,42 @@ const DATA_DIR: OptionRow = {
   help: "where everything is kept",
 };
 
+const STREAMS: readonly OptionRow[] = [
+  {
+    key: "streams",
+    placeholder: "name:n,…",
+    parse: declared(parseStreams),
+    help: "streams to make if they are not there: name:shards or name:on-demand, and :48h for the retention",
+  },
+  { key: "streamsFile", placeholder: "file", parse: declared(readStreamsFile), help: "the same as a JSON list" },
+  { key: "region", placeholder: "name", default: "us-east-1", help: "AWS region of those streams" },
+];
+
+interface Declared {
+  readonly streams?: readonly StreamDeclaration[];
+  readonly streamsFile?: readonly StreamDeclaration[];
+}
+
 const UP_OPTIONS: readonly OptionRow[] = [
   { key: "port", placeholder: "n", default: 4567, parse: integer(1, 65_535), help: "port of the Kinesis endpoint" },
   DATA_DIR,
   QUOTAS,
+  ...STREAMS,
   { key: "restart", default: true, help: "leave a node that dies dead" },
   { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "of the nodes' logs" },
 ];
 
 const START_OPTIONS: readonly OptionRow[] = [
+  { key: "single", default: false, help: "all roles in this process, one copy of each record: for laptops and tests" },
+  { key: "memory", default: false, help: "with --single: keep nothing on disk" },
+  {
+    key: "memoryLimitMib",
+    placeholder: "n",
+    default: 1_024,
+    parse: integer(512, 1_048_576),
+    help: "with --memory: records are refused beyond it",
+  },
+  ...STREAMS,
   { key: "role", placeholder: "roles", parse: roles, help: "controller, broker, gateway, or several with commas" },
   { key: "id", placeholder: "name", help: "this node's name, unique in the cluster, kept over restarts" },
   { key: "az", placeholder: "zone", default: "az-a", help: "availability zone" },
@@ -38,8 +67,10 @@ const START_OPTIONS: readonly OptionRow[] = [
     placeholder: "host:port",
     default: "127.0.0.1:0",
     parse: address,
-    help: "where the service listens",
+    help: "where the service listens (several roles: the gateway)",
   },
+  { key: "controllerListen", placeholder: "host:port", parse: address, help: "the controller, of several roles" },
+  { key: "brokerListen", placeholder: "host:port", parse: address, help: "the broker, of several roles" },
   { key: "advertise", placeholder: "host:port", parse: address, help: "its address as others reach it" },
   { key: "adminListen", placeholder: "host:port", default: "127.0.0.1:0", parse: address, help: "metrics and health" },
   DATA_DIR,
@@ -47,18 +78,29 @@ const START_OPTIONS: readonly OptionRow[] = [
   QUOTAS,
   { key: "credentials", placeholder: "file", help: "access keys to accept (gateway); without it any are" },
   { key: "insecure", default: false, help: "accept any credentials on an address that is not loopback" },
-  { key: "accountId", placeholder: "digits", default: "000000000000", help: "account of keys that name none" },
+  { key: "accountId", placeholder: "digits", default: DEFAULT_ACCOUNT_ID, help: "account of keys that name none" },
   { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "least severe lines logged" },
 ];
 
 function roles(text: string): Role[] {
   return text.split(",").map((name) => {
-    if (name !== "controller" && name !== "broker" && name !== "gateway") {
-      throw new InvalidArgumentError("Roles are controller, broker and gateway.");
-    }
-    return name;
+    const role = ROLES.find((candidate) => candidate === name);
+    if (role === undefined) throw new InvalidArgumentError("Roles are controller, broker and gateway.");
+    return role;
   });
 }
+
+function declared(parse: (text: string) => StreamDeclaration[]): (text: string) => StreamDeclaration[] {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(`${(error as Error).message}.`);
+    }
+  };
+}
+
+const streamsOf = ({ streams = [], streamsFile = [] }: Declared): StreamDeclaration[] => [...streams, ...streamsFile];
 
 const program = new Command("millrace")
   .description("Self-hosted Amazon Kinesis: a replicated, durable shard log behind the Kinesis API")
@@ -67,23 +109,41 @@ const program = new Command("millrace")
 const upCommand = program
   .command("up")
   .description("run a whole three-zone cluster on this machine, each node a process")
-  .action(async (options: UpOptions) => {
+  .action(async (options: Omit<UpOptions, "streams"> & Declared) => {
     const { up } = await import("./launcher/up.ts");
-    process.exitCode = await up(options);
+    process.exitCode = await up({ ...options, streams: streamsOf(options) });
   });
 addOptions(upCommand, UP_OPTIONS);
 
 const startCommand = program.command("start").description("run one node: a controller, a broker, a gateway");
 addOptions(startCommand, START_OPTIONS);
-startCommand.action(async (options: Omit<NodeOptions, "roles"> & { role?: Role[] }) => {
-  for (const key of ["role", "id", "controllers"] as const) {
-    if (options[key] === undefined) startCommand.error(`error: --${key} is needed`);
-  }
-  const { runNode } = await import("./node.ts");
-  process.exitCode = await runNode({ ...options, roles: options.role ?? [] });
+type StartOptions = Omit<NodeOptions, "roles"> & Omit<SingleOptions, "streams"> & Declared;
+startCommand.action(async (options: StartOptions & { role?: Role[]; single: boolean }) => {
+  process.exitCode = await (options.single ? startSingle(options) : startNode(options));
   // A connection that a library holds open must not keep a stopped node alive.
   setTimeout(() => process.exit(), 50).unref();
 });
+
+async function startNode(options: StartOptions & { role?: Role[] }): Promise<number> {
+  for (const key of ["role", "id", "controllers"] as const) {
+    if (options[key] === undefined) startCommand.error(`error: --${key} is needed (or --single)`);
+  }
+  for (const key of ["memory", "streams", "streamsFile"] as const) {
+    if (startCommand.getOptionValueSource(key) === "cli") startCommand.error(`error: --${key} goes with --single`);
+  }
+  const { runNode } = await import("./node.ts");
+  return runNode({ ...options, roles: options.role ?? [] });
+}
+
+async function startSingle(options: StartOptions): Promise<number> {
+  for (const key of ["role", "controllers"]) {
+    if (startCommand.getOptionValueSource(key) === "cli")
+      startCommand.error(`error: --single has every role: no --${key}`);
+  }
+  const { runSingle, SINGLE_LISTEN } = await import("./single.ts");
+  const listen = startCommand.getOptionValueSource("listen") === "default" ? SINGLE_LISTEN : options.listen;
+  return runSingle({ ...options, listen, id: options.id ?? "single", streams: streamsOf(options) });
+}
 
 program
   .command("status")

@@ -26,6 +26,8 @@ export interface RunningGateway {
   /** host:port */
   readonly address: string;
   ready(): { ready: boolean; reasons: readonly string[] };
+  /** Of what it serves from; 0 before the controllers were heard. */
+  metadataVersion(): number;
   close(options: { graceMs: number }): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export async function startGateway(options: GatewayServerOptions): Promise<Runni
       const reasons = gateway.reasonsNotReady;
       return { ready: reasons.length === 0, reasons };
     },
+    metadataVersion: () => metadata.version,
     close: async ({ graceMs }) => {
       await server.close({ graceMs });
       router.close();

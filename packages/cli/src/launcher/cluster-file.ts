@@ -1,10 +1,14 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What `millrace up` writes into its data folder, and what `status` and scripts read. */
+/** What `millrace up` and `start --single` write into their data folder, and what `status` and scripts read. */
 export interface ClusterFile {
   readonly endpoint: string;
   readonly launcherPid: number;
+  /** "single": one process, one copy of each record. Absent: a replicated cluster. */
+  readonly mode?: "single";
+  /** Single: nothing is on disk but this file. */
+  readonly inMemory?: boolean;
   readonly nodes: readonly ClusterNode[];
 }
 
@@ -37,9 +41,15 @@ export function readClusterFile(dataDir: string): ClusterFile | undefined {
 }
 
 export function writeClusterFile(dataDir: string, file: ClusterFile): void {
+  mkdirSync(dataDir, { recursive: true });
   const path = join(dataDir, FILE_NAME);
   writeFileSync(`${path}.tmp`, `${JSON.stringify(file, undefined, 2)}\n`);
   renameSync(`${path}.tmp`, path);
+}
+
+/** Unless it is another process's by now. */
+export function removeClusterFile(dataDir: string, launcherPid: number): void {
+  if (readClusterFile(dataDir)?.launcherPid === launcherPid) rmSync(join(dataDir, FILE_NAME));
 }
 
 export function isAlive(pid: number): boolean {

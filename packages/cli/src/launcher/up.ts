@@ -1,8 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makeLogger } from "@millrace/util";
+import { errorMessage, type Logger, makeLogger, realWorld } from "@millrace/util";
+import { DEFAULT_ACCOUNT_ID } from "../roles.ts";
 import { clusterStatus } from "../status/cluster-status.ts";
+import type { StreamDeclaration } from "../streams/stream-declarations.ts";
 import { type ClusterNode, isAlive, type NodeRole, readClusterFile, writeClusterFile } from "./cluster-file.ts";
 import { claimPort, probe } from "./ports.ts";
 import { NodeProcess } from "./supervisor.ts";
@@ -18,6 +20,8 @@ export interface UpOptions {
   readonly restart: boolean;
   readonly quotas: string;
   readonly logLevel: string;
+  readonly region: string;
+  readonly streams: readonly StreamDeclaration[];
 }
 
 /** The whole cluster as real processes on loopback. Returns the exit status once it has been told to stop. */
@@ -33,6 +37,12 @@ export async function up(options: UpOptions): Promise<number> {
       );
       return 1;
     }
+  }
+  if (before?.mode === "single") {
+    console.error(
+      `${dataDir} holds the data of \`millrace start --single\`, which has one copy. Give another --data-dir.`,
+    );
+    return 1;
   }
   if ((await probe(options.port)) === undefined) {
     console.error(`Port ${options.port} on ${HOST} is taken. Give another one with --port.`);
@@ -68,8 +78,19 @@ export async function up(options: UpOptions): Promise<number> {
 
   const controller = new AbortController();
   void stopped.then(() => controller.abort());
-  if (await waitUntilReady(dataDir, controller.signal)) console.log(`ready: ${endpoint}  (data in ${options.dataDir})`);
-  await stopped;
+  let status = 0;
+  try {
+    if (await waitUntilReady(dataDir, controller.signal)) {
+      await makeStreams(plans, options, logger, controller.signal);
+      console.log(`ready: ${endpoint}  (data in ${options.dataDir})`);
+    }
+    await stopped;
+  } catch (error) {
+    if (!controller.signal.aborted) {
+      console.error(errorMessage(error));
+      status = 1;
+    }
+  }
   logger.info("stopping");
   // Writers first: the gateway finishes its requests while the brokers still answer.
   for (const role of ["gateway", "broker", "controller"] as const) {
@@ -77,7 +98,31 @@ export async function up(options: UpOptions): Promise<number> {
     await Promise.all(ofRole.map(async (plan) => processes.get(plan.id)?.stop(STOP_GRACE_MS)));
   }
   publish();
-  return 0;
+  return status;
+}
+
+/** And waits until the gateway knows them. @throws Error in words for people */
+async function makeStreams(
+  plans: readonly ClusterNode[],
+  { streams, region }: UpOptions,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  if (streams.length === 0) return;
+  const controllers = plans.filter(({ role }) => role === "controller").map(({ address }) => address);
+  const { declareStreams } = await import("../streams/declare-streams.ts");
+  const world = realWorld();
+  const version = await declareStreams({
+    ...{ world, logger, controllers, accountId: DEFAULT_ACCOUNT_ID, region, streams, signal },
+  });
+  for (const { adminAddress } of plans.filter(({ role }) => role === "gateway")) {
+    while (!signal.aborted) {
+      const response = await fetch(`http://${adminAddress}/readyz`, { signal });
+      const { metadataVersion = 0 } = (await response.json()) as { metadataVersion?: number };
+      if (metadataVersion >= version) break;
+      await new Promise((done) => setTimeout(done, READY_POLL_MS));
+    }
+  }
 }
 
 async function planNodes(port: number, before: readonly ClusterNode[]): Promise<ClusterNode[]> {

@@ -27,6 +27,10 @@ export interface NodeSummary {
 
 export interface ClusterSummary {
   readonly endpoint: string;
+  /** "single": one process holds the only copy of everything. */
+  readonly mode: "replicated" | "single";
+  /** Nothing is on disk: it ends with the process. */
+  readonly inMemory?: boolean;
   readonly nodes: readonly NodeSummary[];
   readonly streams: number;
   readonly underReplicatedShards: number;
@@ -43,7 +47,7 @@ export async function clusterStatus(dataDir: string): Promise<ClusterSummary | u
   const known = typeof answer === "string" ? undefined : answer;
   const nodes = file.nodes.map((node, index): NodeSummary => {
     const { state, reasons } = states[index] ?? { state: "down", reasons: [] };
-    const seen = known?.nodes.find((candidate) => candidate.id === node.id);
+    const seen = known?.nodes.find((candidate) => candidate.id === node.id && candidate.role === node.role);
     return {
       id: node.id,
       role: node.role,
@@ -58,6 +62,8 @@ export async function clusterStatus(dataDir: string): Promise<ClusterSummary | u
   });
   return {
     endpoint: file.endpoint,
+    mode: file.mode ?? "replicated",
+    ...(file.inMemory === true ? { inMemory: true } : {}),
     nodes,
     streams: known?.streams ?? 0,
     underReplicatedShards: known?.underReplicatedShards ?? 0,

@@ -32,7 +32,11 @@ export function statusTable(status: ClusterSummary): string {
     `${status.underReplicatedShards} under-replicated shards`,
     ...(status.leaderlessShards > 0 ? [`${status.leaderlessShards} shards without a leader`] : []),
   ];
+  const kept = status.inMemory === true ? "in memory, gone when the process ends" : "on one disk";
   return [
+    ...(status.mode === "single"
+      ? [`NOT REPLICATED: one process holds the only copy of every record, ${kept}`, ""]
+      : []),
     line(header),
     ...rows.map(line),
     "",

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
 
-const PROGRAM = fileURLToPath(new URL("../../../cli/bin/millrace.mjs", import.meta.url));
+export const PROGRAM = fileURLToPath(new URL("../../../cli/bin/millrace.mjs", import.meta.url));
 const READY_TIMEOUT_MS = 30_000;
 
 export interface NodeInfo {

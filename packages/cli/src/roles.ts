@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import type { IndexOpener } from "@millrace/storage";
+import type { Logger, World } from "@millrace/util";
+import type { Registry } from "prom-client";
+import type { Readiness } from "./admin-server.ts";
+import { isLoopback, splitAddress } from "./addresses.ts";
+import { watchCredentials } from "./credentials.ts";
+
+/** In the order in which they start: who serves before who asks. */
+export const ROLES = ["controller", "broker", "gateway"] as const;
+export const DEFAULT_ACCOUNT_ID = "000000000000";
+export type Role = (typeof ROLES)[number];
+
+export interface NodeOptions {
+  readonly roles: readonly Role[];
+  readonly id: string;
+  readonly az: string;
+  /** Holds the zone, instead of `az`. */
+  readonly azFile?: string;
+  /** Of the gateway when it is one of several roles, else of the only one. */
+  readonly listen: string;
+  /** Of one role among several; for the controller absent: its own address among `controllers`. */
+  readonly controllerListen?: string;
+  readonly brokerListen?: string;
+  readonly advertise?: string;
+  readonly adminListen: string;
+  readonly dataDir: string;
+  readonly controllers: ReadonlyMap<string, string>;
+  readonly quotas: "aws" | "off";
+  readonly credentials?: string;
+  readonly insecure: boolean;
+  readonly accountId: string;
+  readonly logLevel: string;
+}
+
+export interface RunningRole {
+  /** host:port */
+  readonly address: string;
+  ready(): Readiness;
+  /** Gateways: of the metadata that they serve from. */
+  metadataVersion?(): number;
+  close(options: { graceMs: number }): Promise<void>;
+}
+
+/** What the roles of one process share. */
+export interface Surroundings {
+  readonly world: World;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly onFatal: (error: Error) => void;
+  /** RocksDB unless given. */
+  readonly index?: IndexOpener;
+  /** 3 unless given. */
+  readonly replicationFactor?: number;
+}
+
+/** Several roles cannot share one port. */
+export function listenAddress(role: Role, options: NodeOptions): string {
+  const { roles, id, listen, controllers } = options;
+  if (roles.length === 1) return listen;
+  switch (role) {
+    case "controller":
+      return options.controllerListen ?? controllers.get(id) ?? "127.0.0.1:0";
+    case "broker":
+      return options.brokerListen ?? (roles.includes("gateway") ? "127.0.0.1:0" : listen);
+    case "gateway":
+      return listen;
+  }
+}
+
+/** @throws Error when its data folder or address cannot be had */
+export async function startRole(
+  role: Role,
+  options: NodeOptions,
+  { index, replicationFactor, ...shared }: Surroundings,
+): Promise<RunningRole> {
+  const common = { ...shared, listen: listenAddress(role, options) };
+  const controllers = [...options.controllers.values()];
+  const placed = {
+    ...common,
+    az: options.az,
+    ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
+    ...(index === undefined ? {} : { index }),
+  };
+  // A role's code is loaded by the processes that have it: start-up is mostly loading code.
+  switch (role) {
+    case "controller": {
+      const { startController } = await import("@millrace/controller");
+      return startController({
+        ...placed,
+        controllerId: options.id,
+        dataDir: join(options.dataDir, "controller"),
+        peers: options.controllers,
+        initialSettings: {
+          quotas: options.quotas,
+          ...(replicationFactor === undefined ? {} : { replicationFactor }),
+        },
+      });
+    }
+    case "broker": {
+      const { startBroker } = await import("@millrace/broker");
+      return startBroker({ ...placed, brokerId: options.id, dataDir: join(options.dataDir, "broker"), controllers });
+    }
+    case "gateway": {
+      const { host } = splitAddress(common.listen);
+      if (!isLoopback(host) && options.credentials === undefined && !options.insecure) {
+        throw new Error(
+          `refusing to listen on ${common.listen} with any credentials accepted: give --credentials FILE, or --insecure`,
+        );
+      }
+      const { startGateway } = await import("@millrace/gateway");
+      const credentials =
+        options.credentials === undefined ? undefined : watchCredentials(options.credentials, shared.logger);
+      return startGateway({
+        ...common,
+        controllers,
+        defaultAccountId: options.accountId,
+        ...(credentials === undefined ? {} : { credentials }),
+      });
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
+import { freePort, PROGRAM } from "./cluster.ts";
+
+const READY_TIMEOUT_MS = 20_000;
+
+/** `millrace start --single` as a user runs it: the whole API in one process, quick to start. */
+export class SingleNode {
+  readonly port: number;
+  readonly dataDir: string;
+  readonly #arguments: readonly string[];
+  readonly #clients: KinesisClient[] = [];
+  #process: ChildProcess | undefined;
+  /** Of the latest start, to the ready line. */
+  startupMs = 0;
+  /** Standard error of the latest start. */
+  log = "";
+
+  private constructor(port: number, dataDir: string, extraArguments: readonly string[]) {
+    this.port = port;
+    this.dataDir = dataDir;
+    this.#arguments = [
+      ...["start", "--single", "--listen", `127.0.0.1:${port}`, "--data-dir", dataDir],
+      ...extraArguments,
+    ];
+  }
+
+  static async start(...extraArguments: string[]): Promise<SingleNode> {
+    const dataDir = mkdtempSync(join(tmpdir(), "millrace-single-"));
+    const node = new SingleNode(await freePort(), dataDir, extraArguments);
+    await node.launch();
+    return node;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  async launch(): Promise<void> {
+    const startedAt = performance.now();
+    const child = spawn(process.execPath, [PROGRAM, ...this.#arguments], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = child;
+    this.log = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      this.log += chunk.toString();
+    });
+    let output = "";
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`not ready in time: ${output}${this.log}`)), READY_TIMEOUT_MS);
+      child.stdout.on("data", (chunk: Buffer) => {
+        output += chunk.toString();
+        if (!/^ready: http/m.test(output)) return;
+        clearTimeout(timer);
+        resolve();
+      });
+      child.once("exit", (code) => {
+        clearTimeout(timer);
+        reject(new Error(`ended with ${code}: ${output}${this.log}`));
+      });
+    });
+    this.startupMs = performance.now() - startedAt;
+  }
+
+  client(config: KinesisClientConfig = {}): KinesisClient {
+    const client = new KinesisClient({
+      endpoint: this.endpoint,
+      region: "us-east-1",
+      credentials: { accessKeyId: "test", secretAccessKey: "test" },
+      ...config,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** `millrace …` on this node's folder: what it prints. */
+  async run(command: string, ...rest: string[]): Promise<string> {
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, [PROGRAM, command, "--data-dir", this.dataDir, ...rest]);
+    return stdout;
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null;
+    const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    return exited;
+  }
+
+  async destroy(): Promise<void> {
+    for (const client of this.#clients) client.destroy();
+    await this.kill("SIGTERM");
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}
