@@ -4,7 +4,7 @@ import type { MetadataUpdate__Output } from "@millrace/proto";
 import type { LogStore } from "@millrace/storage";
 import { errorMessage, type Logger, type World } from "@millrace/util";
 import { type Identity, loadMetadata, saveIdentity } from "./identity.ts";
-import { BrokerNode } from "./node.ts";
+import { BrokerNode, type BrokerTuning } from "./node.ts";
 
 /** What a broker is put together from. A process makes these over sockets, a simulation without. */
 export interface LaunchOptions<T extends PeerTransport> {
@@ -21,6 +21,7 @@ export interface LaunchOptions<T extends PeerTransport> {
   readonly makeTransport: (nodeId: string, clusterId: string) => T;
   readonly makeHost?: typeof createRaftHost;
   readonly onFatal: (error: Error) => void;
+  readonly tuning?: BrokerTuning;
   /** Ends the wait for the controllers. */
   readonly signal: AbortSignal;
 }
@@ -61,6 +62,7 @@ export async function launchBroker<T extends PeerTransport>(
     host,
     controllers,
     cachedMetadata: isKnown ? cachedMetadata : undefined,
+    tuning: options.tuning,
     register: async () => {
       await register(options);
     },

@@ -20,19 +20,29 @@ export interface BrokerNodeOptions {
   readonly cachedMetadata: MetadataUpdate__Output | undefined;
   /** Says again who this broker is; the controller has forgotten it, or counts it as down. */
   readonly register: () => Promise<void>;
+  readonly tuning?: BrokerTuning | undefined;
+}
+
+/** What a simulation makes small, so that a short life sees what takes days. */
+export interface BrokerTuning {
+  /** Applied entries between two checkpoints of a shard's state. */
+  readonly checkpointEveryEntries: number;
+  /** Of retention: how long an hour is. */
+  readonly hourMs: number;
+  readonly retentionEveryMs: number;
 }
 
 const HEARTBEAT_EVERY_MS = 500;
 const HEARTBEAT_TIMEOUT_MS = 2_000;
-const RETENTION_EVERY_MS = 10_000;
+const TUNING: BrokerTuning = { checkpointEveryEntries: 2_000, hourMs: HOUR_MS, retentionEveryMs: 10_000 };
 const SAVE_METADATA_AFTER_MS = 500;
 const IN_FLIGHT_BYTES_MAX = 256 * MIB;
-const CHECKPOINT_EVERY_ENTRIES = 2_000;
 const SHARD_GROUP_ID_MIN = 16;
 
 /** A broker without its sockets: hosts the shards that the metadata gives it, and tells the controllers how they are. */
 export class BrokerNode {
   readonly #options: BrokerNodeOptions;
+  readonly #tuning: BrokerTuning;
   readonly metadata: ClusterMetadata;
   readonly #shards = new Map<number, ShardLog>();
   readonly #deleting = new Set<number>();
@@ -53,6 +63,7 @@ export class BrokerNode {
 
   constructor(options: BrokerNodeOptions) {
     this.#options = options;
+    this.#tuning = options.tuning ?? TUNING;
     this.metadata = new ClusterMetadata({ clock: options.world.clock });
     this.metadata.onChange((change) => this.#metadataChanged(change));
     if (options.cachedMetadata !== undefined) this.metadata.apply({ ...options.cachedMetadata, full: true });
@@ -65,7 +76,7 @@ export class BrokerNode {
       this.#heartbeatSoon();
     });
     this.#every(HEARTBEAT_EVERY_MS, () => this.#heartbeat());
-    this.#every(RETENTION_EVERY_MS, () => this.#expire());
+    this.#every(this.#tuning.retentionEveryMs, () => this.#expire());
   }
 
   shard(groupId: number): ShardLog | undefined {
@@ -170,7 +181,7 @@ export class BrokerNode {
       membership: { voters: [...replicas].toSorted(), votersOutgoing: [], learners: [] },
       stateMachine: shard,
       preferredLeader: replicas[0],
-      checkpointEveryEntries: CHECKPOINT_EVERY_ENTRIES,
+      checkpointEveryEntries: this.#tuning.checkpointEveryEntries,
     });
     shard.attach(group);
   }
@@ -315,7 +326,8 @@ export class BrokerNode {
     const nowMs = this.#options.world.clock.nowMs();
     for (const [groupId, shard] of this.#shards) {
       const view = this.metadata.shardByGroup(groupId);
-      if (view !== undefined && shard.isLeading) shard.expire(nowMs - view.stream.stream.retentionHours * HOUR_MS);
+      if (view !== undefined && shard.isLeading)
+        shard.expire(nowMs - view.stream.stream.retentionHours * this.#tuning.hourMs);
     }
   }
 

@@ -1,3 +1,4 @@
+import { HOUR_MS } from "@millrace/util";
 import { checkObservation, checkStored, type FinalScan } from "./checks/check-records.ts";
 import { Ledger } from "./checks/ledger.ts";
 import { Observer } from "./checks/observer.ts";
@@ -39,6 +40,7 @@ export interface LifeResult {
 }
 
 const ZONES = ["a", "b", "c"];
+const MIN_RETENTION_HOURS = 24;
 const START_UP_MAX_MS = 60_000;
 /** After everything is healed each writer is acknowledged again within it. */
 const HEALED_WITHIN_MS = 30_000;
@@ -57,6 +59,8 @@ class Life {
   readonly #observer: Observer;
   readonly #ledger: Ledger;
   readonly #cluster: SimulatedCluster;
+  /** Of retention. With short ones records expire in this life. */
+  readonly #hourMs: number;
   readonly #director: Process;
   readonly #faults: FaultDirector;
   readonly #sdks: SimulatedSdk[] = [];
@@ -71,6 +75,7 @@ class Life {
     this.#random = new SeededRandom(options.seed);
     this.#observer = new Observer(scheduler);
     this.#ledger = new Ledger(this.#observer);
+    this.#hourMs = this.#random.chance(0.4) ? this.#random.magnitude(50, 2_000) : HOUR_MS;
     this.#cluster = new SimulatedCluster({
       scheduler,
       random: this.#random,
@@ -79,12 +84,20 @@ class Life {
       zones: ZONES,
       brokersPerZone: 1,
       gateways: 2,
+      tuning: {
+        checkpointEveryEntries: this.#random.magnitude(5, 500),
+        hourMs: this.#hourMs,
+        retentionEveryMs: 2_000,
+      },
     });
     this.#director = this.#startClient("director");
     this.#faults = new FaultDirector({
       cluster: this.#cluster,
       random: this.#random.fork("faults"),
       process: this.#director,
+      // With short hours a clock that is set forward would be a day's retention: rightly so, and nothing would be left to check.
+      excluded: this.#hourMs === HOUR_MS ? [] : ["wall clock stepped"],
+      saw: (event) => this.#observer.saw(event),
       note: (text) => options.log?.(scheduler.nowMs, "world", "fault", text),
     });
   }
@@ -218,12 +231,17 @@ class Life {
 
   async #check(operator: SimulatedSdk, stream: string): Promise<void> {
     const violation = (text: string): void => this.#observer.violation(text);
-    const records = new Map<string, ReadRecord[]>();
+    const records = new Map<string, readonly ReadRecord[]>();
     const shards = (await this.#insist(() => listShards(operator, stream))) ?? [];
-    for (const { ShardId } of shards) {
-      records.set(ShardId, (await this.#insist(() => scanShard(operator, stream, ShardId))) ?? []);
+    for (const { ShardId, SequenceNumberRange } of shards) {
+      const shard = await this.#insist(() => scanShard(operator, stream, ShardId));
+      records.set(ShardId, shard?.records ?? []);
+      const isClosed = SequenceNumberRange.EndingSequenceNumber !== undefined;
+      if (isClosed && shard?.isAtEnd === false) violation(`${stream} ${ShardId} is closed, and has no end`);
     }
-    const scan: FinalScan = { stream, shards, records };
+    const retentionUs = MIN_RETENTION_HOURS * this.#hourMs * 1_000;
+    const expiryUs = this.#hourMs === HOUR_MS ? undefined : this.scheduler.nowUs - retentionUs;
+    const scan: FinalScan = { stream, shards, records, expiryUs };
     checkStored(scan, this.#ledger, violation);
     for (const { observations } of this.#readers) {
       for (const seen of observations) {

@@ -17,6 +17,7 @@ interface Flags {
 
 const COLUMNS = ["1", "2", "3"].map((number) => [`controller-${number}`, `broker-${number}`, `gateway-${number}`]);
 const FAILURES_SHOWN_MAX = 10;
+const STRAY_MAX = 20;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -45,7 +46,9 @@ export function simulate(args: readonly string[]): void {
   program.parse(args as string[], { from: "user" });
   const flags = program.opts<Flags>();
   const stray: string[] = [];
-  process.on("unhandledRejection", (error) => stray.push((error as Error).stack ?? String(error)));
+  process.on("unhandledRejection", (error) => {
+    if (stray.length < STRAY_MAX) stray.push((error as Error).stack ?? String(error));
+  });
   // Each life starts in a turn of its own: only there can its microtasks be run out.
   setImmediate(() => run(flags, stray));
 }
@@ -61,7 +64,12 @@ function run(flags: Flags, stray: readonly string[]): void {
   let divergences = 0;
   let realMs = 0;
   const last = flags.from + flags.seeds - 1;
+  let strayBefore = 0;
   const next = (seed: number): void => {
+    // Node tells of rejections after the turn in which they were left alone.
+    if (stray.length > strayBefore)
+      console.log(`seed ${seed - 1}: a promise was rejected, and nobody cared: ${stray.at(-1)}`);
+    strayBefore = stray.length;
     if (seed > last) {
       finish();
       return;
@@ -90,7 +98,6 @@ function run(flags: Flags, stray: readonly string[]): void {
       );
       for (const violation of result.violations) console.log(`  ${violation}`);
     }
-    for (const text of stray) console.log(`a promise was rejected, and nobody cared: ${text}`);
     const isBad = failures.length > 0 || divergences > 0 || stray.length > 0;
     console.log(
       isBad

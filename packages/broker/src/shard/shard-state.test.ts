@@ -1,5 +1,5 @@
 import { BatchBuilder } from "@millrace/client";
-import { stampBatch } from "@millrace/proto";
+import { BATCH_FLAG_CLOSE, stampBatch } from "@millrace/proto";
 import type { Entry } from "@millrace/raft";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -130,4 +130,18 @@ describe("a provisioned shard's quota", () => {
     expect(quotas.read(4_900)).toBe(false);
     expect(quotas.read(5_100)).toBe(true);
   });
+});
+
+test("a log that begins with the end of its shard is read again after all its records have expired", () => {
+  const entries = entriesOf([{ batches: [{ id: 1, records: 3 }], afterMs: 1, truncateTo: undefined }]);
+  const state = new ShardState();
+  for (const entry of entries) state.apply(entry);
+  const close = new BatchBuilder().seal({ flags: BATCH_FLAG_CLOSE, batchId: Buffer.alloc(16, 0xff) });
+  stampBatch(close, 0, state.nextOffset, state.lastArrivalTimeMs, 1);
+  const end: Entry = { index: entries.length + 1, term: 1, type: "data", payload: close };
+  state.apply(end);
+  const restored = ShardState.decode(state.encodeAt(state.nextOffset));
+  expect(restored.closed).toBe(false);
+  restored.apply(end);
+  expect(restored).toMatchObject({ closed: true, nextOffset: state.nextOffset });
 });

@@ -45,9 +45,11 @@ export class ShardState {
     return this.#encode(this.nextOffset, this.lastArrivalTimeMs, this.closed);
   }
 
-  /** As it was when `nextOffset` was the next one: for a log that begins there. */
+  /**
+   * As it was before the batch at `nextOffset`: for a log that begins with that one. It was open then, even if the batch is the
+   * end itself, which has no record and so the same offset as whatever would follow it.
+   */
   encodeAt(nextOffset: number): Buffer {
-    if (nextOffset === this.nextOffset) return this.encode();
     // Times below are only a lower bound for what follows; the entry that follows brings its own.
     return this.#encode(nextOffset, 0, false);
   }

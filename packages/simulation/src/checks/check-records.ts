@@ -6,6 +6,8 @@ export interface FinalScan {
   readonly stream: string;
   readonly shards: readonly Shard[];
   readonly records: ReadonlyMap<string, readonly ReadRecord[]>;
+  /** Records put before this may have expired, the oldest of a shard first; undefined: retention took nothing. */
+  readonly expiryUs: number | undefined;
 }
 
 /** By the guarantees: a read lacks at most what was acknowledged in so long before it. Clocks drift. */
@@ -43,6 +45,7 @@ export function checkStored(scan: FinalScan, ledger: Ledger, violation: Violatio
   for (const record of ledger.records) {
     if (record.stream !== scan.stream || record.outcome !== "acknowledged") continue;
     const found = seen.get(record.number);
+    if (found === undefined && mayHaveExpired(record, scan)) continue;
     if (found === undefined) violation(`record ${record.number} was acknowledged at ${record.shardId}, and is lost`);
     else if (found.shardId !== record.shardId || found.sequenceNumber !== record.sequenceNumber) {
       violation(
@@ -52,6 +55,13 @@ export function checkStored(scan: FinalScan, ledger: Ledger, violation: Violatio
   }
   checkWriters(scan.stream, ledger, violation);
   checkFamilies(scan, violation);
+}
+
+/** Old enough, and everything before it is gone too. */
+function mayHaveExpired(record: LedgerRecord, { records, expiryUs }: FinalScan): boolean {
+  if (expiryUs === undefined || record.putAtUs >= expiryUs) return false;
+  const first = records.get(record.shardId)?.[0];
+  return first === undefined || BigInt(record.sequenceNumber) < BigInt(first.sequenceNumber);
 }
 
 /** One after another by one writer under one key: over reshards too. */
@@ -89,21 +99,17 @@ export function checkObservation(seen: Observation, scan: FinalScan, ledger: Led
   const all = scan.records.get(seen.shardId) ?? [];
   const where = `${seen.reader} from ${seen.type} of ${seen.stream} ${seen.shardId}`;
   const positions = new Map(all.map(({ sequenceNumber }, at) => [sequenceNumber, at]));
-  const [first] = seen.records;
-  let begin: number | undefined = first === undefined ? undefined : positions.get(first.sequenceNumber);
-  if (first !== undefined && begin === undefined) {
-    violation(`${where}: saw ${first.sequenceNumber}, which is not there at the end`);
-    return;
-  }
-  if (begin !== undefined) {
-    seen.records.forEach((record, offset) => {
-      const expected = all[(begin as number) + offset];
-      if (expected?.sequenceNumber !== record.sequenceNumber || expected.number !== record.number) {
-        violation(`${where}: saw ${record.sequenceNumber} where ${expected?.sequenceNumber ?? "nothing"} is`);
-      }
-    });
-  }
-  const mustBegin = beginOf(seen, all);
+  const kept = seen.records.filter(({ sequenceNumber }) => positions.has(sequenceNumber));
+  checkVanished(seen, scan, where, violation);
+  const [first] = kept;
+  let begin = first === undefined ? undefined : positions.get(first.sequenceNumber);
+  kept.forEach((record, offset) => {
+    const expected = all[(begin as number) + offset];
+    if (expected?.sequenceNumber !== record.sequenceNumber || expected.number !== record.number) {
+      violation(`${where}: saw ${record.sequenceNumber} where ${expected?.sequenceNumber ?? "nothing"} is`);
+    }
+  });
+  const mustBegin = scan.expiryUs === undefined ? beginOf(seen, all) : undefined;
   if (
     mustBegin !== undefined &&
     begin !== undefined &&
@@ -117,7 +123,7 @@ export function checkObservation(seen: Observation, scan: FinalScan, ledger: Led
   if (mustBegin === undefined && seen.type !== "TRIM_HORIZON") return;
   // Whatever was acknowledged before an answer that was up to date must be in it, or before it.
   begin ??= mustBegin ?? 0;
-  const end = begin + seen.records.length;
+  const end = begin + kept.length;
   for (const { number, sequenceNumber } of all.slice(end)) {
     const record = number === undefined ? undefined : ledger.records[number];
     if (record?.outcome === "acknowledged" && record.acknowledgedAtUs < seen.upToDateAtUs - READ_STALENESS_US_MAX) {
@@ -129,6 +135,22 @@ export function checkObservation(seen: Observation, scan: FinalScan, ledger: Led
     }
   }
   if (seen.isAtEnd && end !== all.length) violation(`${where}: came to the end after ${end} of ${all.length} records`);
+}
+
+/** What was seen and is not there at the end has expired: it stood before all that is left. */
+function checkVanished(seen: Observation, scan: FinalScan, where: string, violation: Violation): void {
+  const all = scan.records.get(seen.shardId) ?? [];
+  const present = new Set(all.map(({ sequenceNumber }) => sequenceNumber));
+  let last = -1n;
+  for (const { sequenceNumber } of seen.records) {
+    const at = BigInt(sequenceNumber);
+    if (at <= last) violation(`${where}: ${sequenceNumber} came after a greater one`);
+    last = at;
+    if (present.has(sequenceNumber)) continue;
+    const isOlder = all[0] === undefined || at < BigInt(all[0].sequenceNumber);
+    if (scan.expiryUs === undefined || !isOlder)
+      violation(`${where}: saw ${sequenceNumber}, which is not there at the end`);
+  }
 }
 
 /** A time that no arrival had reached yet stands for the end as it was: what came then may carry an earlier time. */

@@ -173,7 +173,11 @@ function readRecordOf(record: GetRecordsOutput["Records"][number]): ReadRecord {
 }
 
 /** A shard from its beginning to its end, or to where nothing more is there. */
-export async function scanShard(sdk: SimulatedSdk, stream: string, shardId: string): Promise<ReadRecord[]> {
+export async function scanShard(
+  sdk: SimulatedSdk,
+  stream: string,
+  shardId: string,
+): Promise<{ readonly records: readonly ReadRecord[]; readonly isAtEnd: boolean }> {
   const records: ReadRecord[] = [];
   const { ShardIterator } = await sdk.call<{ ShardIterator: string }>("GetShardIterator", {
     StreamName: stream,
@@ -185,7 +189,9 @@ export async function scanShard(sdk: SimulatedSdk, stream: string, shardId: stri
     const page: GetRecordsOutput = await sdk.call("GetRecords", { ShardIterator: iterator });
     records.push(...page.Records.map(readRecordOf));
     iterator = page.NextShardIterator;
-    if (page.Records.length === 0 && page.MillisBehindLatest === 0) break;
+    if (page.Records.length === 0 && page.MillisBehindLatest === 0 && iterator !== undefined && iterator !== null) {
+      return { records, isAtEnd: false };
+    }
   }
-  return records;
+  return { records, isAtEnd: true };
 }

@@ -1,3 +1,5 @@
+import type { BrokerTuning } from "@millrace/broker";
+import type { ControllerNode } from "@millrace/controller";
 import { assert, defined, errorMessage } from "@millrace/util";
 import type { LogSink } from "../world/logger.ts";
 import { type Death, Machine, type Process } from "../world/machine.ts";
@@ -42,6 +44,7 @@ export interface ClusterOptions {
   readonly zones: readonly string[];
   readonly brokersPerZone: number;
   readonly gateways: number;
+  readonly tuning: BrokerTuning;
 }
 
 /** A supervisor starts again what has ended, after this. */
@@ -56,6 +59,7 @@ export class SimulatedCluster {
   readonly #options: ClusterOptions;
   readonly #random: SeededRandom;
   #machineCount = 0;
+  #newestState: ControllerNode["state"] | undefined;
   /** Of processes that ended themselves, by the reason's first words. */
   readonly exits = new Map<string, number>();
 
@@ -65,6 +69,7 @@ export class SimulatedCluster {
     this.#random = random.fork("cluster");
     this.scheduler = scheduler;
     this.network = new Network(scheduler, random.fork("network"));
+    options.observer.isShardAlive = (groupId) => this.#isShardAlive(groupId);
     scheduler.onUncaught = (owner, error) => this.#uncaught(owner, error);
     zones.forEach((az, at) => this.#addNode("controller", `controller-${at + 1}`, az));
     for (let number = 1; number <= zones.length * brokersPerZone; number++) {
@@ -121,6 +126,18 @@ export class SimulatedCluster {
     return versions.every((version) => version !== undefined && version === versions[0]);
   }
 
+  #isShardAlive(groupId: number): boolean {
+    for (const { state } of this.nodes) {
+      const known = state.controller?.node.state;
+      if (known !== undefined && known.version >= (this.#newestState?.version ?? 0)) this.#newestState = known;
+    }
+    for (const { status, shards, reshard } of this.#newestState?.streams.values() ?? []) {
+      const has = [...shards, ...(reshard?.children ?? [])].some((shard) => shard.groupId === groupId);
+      if (has) return status !== "DELETING";
+    }
+    return false;
+  }
+
   /** Its process ends now and is not started before somebody calls `start`. */
   kill(node: ClusterNode): void {
     node.isHeldDown = true;
@@ -156,10 +173,11 @@ export class SimulatedCluster {
   }
 
   #main(node: ClusterNode, process: Process): void {
-    const { observer } = this.#options;
+    const { observer, tuning } = this.#options;
     const context: NodeContext = {
       network: this.network,
       process,
+      tuning,
       controllers: this.nodes.filter(({ role }) => role === "controller").map(({ machine }) => machine.name),
       makeHost: (options) => observer.watchHost(node, process, options),
       onFatal: (error) => this.#exit(process, error),

@@ -1,4 +1,11 @@
-import { type BrokerNode, launchBroker, loadIdentity, shardEntryAttributes, shardLogHandlers } from "@millrace/broker";
+import {
+  type BrokerNode,
+  type BrokerTuning,
+  launchBroker,
+  loadIdentity,
+  shardEntryAttributes,
+  shardLogHandlers,
+} from "@millrace/broker";
 import {
   ClusterMetadata,
   type ControllerConnection,
@@ -36,6 +43,7 @@ export interface NodeContext {
   readonly network: Network;
   readonly process: Process;
   readonly controllers: readonly string[];
+  readonly tuning: BrokerTuning;
   /** Wraps what watches the Raft groups of this node around its host. */
   readonly makeHost: RaftHostMaker;
   /** The process cannot go on: it says why, and ends. */
@@ -156,6 +164,7 @@ export async function bootBroker(context: NodeContext, started: (broker: BrokerP
     makeTransport: (nodeId, clusterId) => transportOf(context, nodeId, clusterId),
     makeHost: context.makeHost,
     onFatal,
+    tuning: context.tuning,
     signal: new AbortController().signal,
   });
   if (launched === undefined) return;

@@ -2,10 +2,10 @@ import type { ClusterNode, SimulatedCluster } from "../cluster/cluster.ts";
 import type { SeededRandom } from "../world/random.ts";
 import type { Process } from "../world/machine.ts";
 import type { FaultKind } from "./fault.ts";
-import { DISK_FAULTS, PROCESS_FAULTS } from "./machine-faults.ts";
+import { DISK_FAULTS, FAILPOINTS, PROCESS_FAULTS } from "./machine-faults.ts";
 import { NETWORK_FAULTS } from "./network-faults.ts";
 
-export const FAULT_KINDS: readonly FaultKind[] = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...DISK_FAULTS];
+export const FAULT_KINDS: readonly FaultKind[] = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...FAILPOINTS, ...DISK_FAULTS];
 
 interface ActiveFault {
   readonly kind: FaultKind;
@@ -19,6 +19,9 @@ export interface FaultDirectorOptions {
   /** Whose clock it lives by: nobody's who can be hurt. */
   readonly process: Process;
   readonly note: (text: string) => void;
+  readonly saw: (event: string) => void;
+  /** Names of kinds that this life does not know. */
+  readonly excluded: readonly string[];
 }
 
 /** Each life has its own mix: kinds that it knows, how often they come, how many at once. */
@@ -35,7 +38,7 @@ export class FaultDirector {
     this.#options = options;
     const { random } = options;
     const share = random.next();
-    const kinds = FAULT_KINDS.filter(() => random.chance(share));
+    const kinds = FAULT_KINDS.filter(({ name }) => random.chance(share) && !options.excluded.includes(name));
     this.kinds = kinds.length === 0 ? [random.pick(FAULT_KINDS)] : kinds;
     this.#pauseMaxMs = random.magnitude(100, 20_000);
     this.#activeMax = random.between(1, 3);
@@ -63,7 +66,7 @@ export class FaultDirector {
   }
 
   #begin(): void {
-    const { cluster, random, process, note } = this.#options;
+    const { cluster, random, process, note, saw } = this.#options;
     const kind = random.pick(this.kinds);
     const busy = new Set([...this.#active].filter((each) => each.kind === kind).map(({ node }) => node));
     const nodes = cluster.nodes.filter((node) => !node.isRemoved && !busy.has(node));
@@ -72,7 +75,7 @@ export class FaultDirector {
     const durationMs = random.magnitude(...kind.durationMs);
     note(`${kind.name}: ${node.machine.name}, ${durationMs} ms`);
     this.counts.set(kind.name, (this.counts.get(kind.name) ?? 0) + 1);
-    const fault: ActiveFault = { kind, node, end: kind.begin({ cluster, random, node }) };
+    const fault: ActiveFault = { kind, node, end: kind.begin({ cluster, random, node, saw }) };
     this.#active.add(fault);
     process.world.clock.setTimer(durationMs, () => {
       if (this.#active.has(fault)) this.#end(fault);

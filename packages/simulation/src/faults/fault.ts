@@ -6,6 +6,8 @@ export interface FaultContext {
   readonly random: SeededRandom;
   /** A random one that is not under the same kind of fault already; gateways and controllers too. */
   readonly node: ClusterNode;
+  /** Counts a rare event. */
+  readonly saw: (event: string) => void;
 }
 
 /** Begins it. @returns what ends it */

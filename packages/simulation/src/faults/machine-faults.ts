@@ -84,6 +84,43 @@ export const PROCESS_FAULTS: readonly FaultKind[] = [
   },
 ];
 
+/** Where a process dies: around every durable step there is. */
+const VERBS = ["open", "write", "datasync", "truncate", "remove", "rename", "syncDirectory"] as const;
+
+/** It dies, or its machine loses power, in the middle of the step that is named: the next one or one soon after. */
+function dyingAt(hook: "before" | "after", powerLoss: boolean): FaultKind {
+  return {
+    name: `${powerLoss ? "power lost" : "killed"} ${hook} a disk operation`,
+    durationMs: [500, 8_000],
+    begin: ({ cluster, node, random, saw }) => {
+      const { diskHooks, name } = node.machine;
+      // Most of them are writes and syncs, and the others come at a start: whichever is next of a random set.
+      const verbs = VERBS.filter(() => random.chance(0.5));
+      let left = random.magnitude(1, 30);
+      const idle = diskHooks[hook];
+      diskHooks[hook] = (verb, path) => {
+        if (!(verbs as readonly string[]).includes(verb) || --left > 0) return;
+        diskHooks[hook] = idle;
+        const file = path.includes("/journal") ? "journal" : (path.split("/").at(-1) ?? path);
+        saw(`died ${hook} ${verb} of ${name.split("-")[0]} ${file}`);
+        if (powerLoss) cluster.cutPower(node, random.chance(0.5) ? "lost" : "torn");
+        else cluster.kill(node);
+      };
+      return () => {
+        diskHooks[hook] = idle;
+        cluster.start(node);
+      };
+    },
+  };
+}
+
+export const FAILPOINTS: readonly FaultKind[] = [
+  dyingAt("before", false),
+  dyingAt("after", false),
+  dyingAt("before", true),
+  dyingAt("after", true),
+];
+
 export const DISK_FAULTS: readonly FaultKind[] = [
   {
     name: "slow disk",

@@ -18,8 +18,8 @@ export const HEALTHY_DISK: Readonly<DiskBehaviour> = { slowness: 1, readErrorCha
 
 /** What happens around an operation. Either may end the process: then nothing that follows takes effect. */
 export interface DiskHooks {
-  before(verb: DiskVerb, path: string): void;
-  after(verb: DiskVerb, path: string): void;
+  before: (verb: DiskVerb, path: string) => void;
+  after: (verb: DiskVerb, path: string) => void;
 }
 
 const READ_US = 60;

@@ -1,0 +1,212 @@
+/** A replacement that is not there, or there twice, is an error of this list. @returns the broken source */
+export function mutate(source, { name, file, find, replace }) {
+  const count = source.split(find).length - 1;
+  if (count !== 1) throw new Error(`"${name}" finds its place in ${file} ${count} times`);
+  return source.replace(find, () => replace);
+}
+
+/**
+ * Bugs to plant, one at a time: each breaks one rule that the promises stand on. `find` is there exactly once in the built file.
+ * What the simulation does not notice in any of them, it would not notice in a real one.
+ */
+export const MUTATIONS = [
+  // Raft
+  {
+    name: "an old term's entry is committed by counting",
+    file: "raft/dist/leadership.js",
+    find: "if (index <= commitIndex || log.termAt(index) !== term)",
+    replace: "if (index <= commitIndex)",
+  },
+  {
+    name: "the leader counts itself before its disk has the entry",
+    file: "raft/dist/leadership.js",
+    find: "nodeId === config.id ? log.persistedIndex :",
+    replace: "nodeId === config.id ? log.lastIndex :",
+  },
+  {
+    name: "a follower acknowledges before its disk has the entry",
+    file: "raft/dist/core.js",
+    find: "this.#outbox.sendAfterSync({ ...base, success: true, index: lastNewIndex,",
+    replace: "this.#outbox.send({ ...base, success: true, index: lastNewIndex,",
+  },
+  {
+    name: "one replica of three is a majority",
+    file: "raft/dist/quorum.js",
+    find: "return count * 2 > voters.length;",
+    replace: "return count >= 1;",
+  },
+  {
+    name: "a vote is given before it is on disk",
+    file: "raft/dist/core.js",
+    find: 'this.#outbox.sendAfterSync({ ...base, type: "voteResponse", term: this.#term });',
+    replace: 'this.#outbox.send({ ...base, type: "voteResponse", term: this.#term });',
+  },
+  {
+    name: "the vote is forgotten at a restart",
+    file: "raft/dist/core.js",
+    find: "this.#votedFor = hardState.votedFor;",
+    replace: "this.#votedFor = undefined;",
+  },
+  {
+    name: "a replica votes for everybody who asks",
+    file: "raft/dist/core.js",
+    find: ": this.#votedFor === from || (this.#votedFor === undefined && this.#leaderId === undefined);",
+    replace: ": true;",
+  },
+  {
+    name: "a candidate with a shorter log gets the vote",
+    file: "raft/dist/core.js",
+    find: "canVote && this.#log.isUpToDate(lastIndex, lastTerm) && !goesFirst",
+    replace: "canVote && !goesFirst",
+  },
+  {
+    name: "entries of another leader are kept when they should be replaced",
+    file: "raft/dist/core.js",
+    find: "if (this.#log.holds(entry.index, entry.term))\n            return;",
+    replace: "if (entry.index <= this.#log.lastIndex)\n            return;",
+  },
+  {
+    name: "a follower commits what it has not compared with the leader's log",
+    file: "raft/dist/core.js",
+    find: "this.#commitTo(Math.min(message.commitIndex, lastNewIndex));",
+    replace: "this.#commitTo(Math.min(message.commitIndex, this.#log.lastIndex));",
+  },
+  {
+    name: "a heartbeat commits what the follower is not known to have",
+    file: "raft/dist/leadership.js",
+    find: "commitIndex: Math.min(matchIndex, commitIndex),",
+    replace: "commitIndex,",
+  },
+  {
+    name: "entries are taken without a look at the one before them",
+    file: "raft/dist/core.js",
+    find: "if (!this.#log.holds(prevIndex, prevTerm)) {",
+    replace: "if (prevIndex > this.#log.lastIndex) {",
+  },
+  {
+    name: "a read is confirmed by nobody",
+    file: "raft/dist/leadership.js",
+    find: "if (!isConfirmed)\n            return;",
+    replace: "",
+  },
+  // Storage
+  {
+    name: "the journal is not synced",
+    file: "storage/dist/journal/writer.js",
+    find: "await file.datasync();\n        this.#sequence = sequence;",
+    replace: "this.#sequence = sequence;",
+  },
+  {
+    name: "a failed sync is ignored",
+    file: "storage/dist/journal/writer.js",
+    find: "await file.datasync();\n        this.#sequence = sequence;",
+    replace: "await file.datasync().catch(() => undefined);\n        this.#sequence = sequence;",
+  },
+  {
+    name: "the checksum of a write group's header is not looked at",
+    file: "storage/dist/journal/write-group.js",
+    find: "if (crc !== source.readUInt32LE(offsetBytes + 40))",
+    replace: "if (false)",
+  },
+  {
+    name: "the checksum of an entry is not looked at",
+    file: "storage/dist/journal/frame.js",
+    find: "return crc === source.readUInt32LE(offsetBytes + 4) ? sizeBytes : undefined;",
+    replace: "return sizeBytes;",
+  },
+  // Broker
+  {
+    name: "a repeated batch is not recognised",
+    file: "broker/dist/shard/appender.js",
+    find: "const stored = this.#state().dedup.get(batchId);\n        if (stored !== undefined) {",
+    replace: "const stored = undefined;\n        if (stored !== undefined) {",
+  },
+  {
+    name: "the table of batches is not part of the state",
+    file: "broker/dist/shard/shard-state.js",
+    find: "return Buffer.concat([header, this.dedup.encode(nextOffset)]);",
+    replace: "return header;",
+  },
+  {
+    name: "the table of batches forgets by the wall clock",
+    file: "broker/dist/shard/dedup-table.js",
+    find: "Math.min(DEDUP_STEP_MS_MAX, batch.arrivalTimeMs - arrivalTimeMs)",
+    replace: "batch.arrivalTimeMs - arrivalTimeMs",
+  },
+  {
+    name: "what was proposed by a deposed leader counts as stored",
+    file: "broker/dist/shard/appender.js",
+    find: "this.#answer(queued, undefined);\n        this.#drop(ShardLogStatus.notLeader);",
+    replace:
+      "this.#answer(queued, { baseOffset: this.#state().nextOffset, arrivalTimeMs: this.#lastArrivalTimeMs, recordCount: queued.recordCount });\n        this.#drop(ShardLogStatus.notLeader);",
+  },
+  {
+    name: "a batch is acknowledged when it is proposed",
+    file: "broker/dist/shard/appender.js",
+    find: "this.#proposed.push({ index: proposal.index, term: proposal.term, batches, sizeBytes });",
+    replace:
+      "let first = offset; for (const each of batches) first -= each.recordCount; for (const each of batches) { this.#settle(each, ShardLogStatus.ok, encodeAppendResult({ baseOffset: first, arrivalTimeMs, recordCount: each.recordCount })); first += each.recordCount; }",
+  },
+  {
+    name: "a leader serves reads without a proof that it still leads",
+    file: "broker/dist/shard/leadership-proof.js",
+    find: "if (this.#clock.monotonicMs() - this.#provenAtMs <= READ_STALENESS_MS_MAX)",
+    replace: "if (true)",
+  },
+  {
+    name: "arrival times follow the wall clock back",
+    file: "broker/dist/shard/appender.js",
+    find: "const arrivalTimeMs = Math.max(this.#clock.nowMs(), this.#lastArrivalTimeMs);",
+    replace: "const arrivalTimeMs = this.#clock.nowMs();",
+  },
+  // Client and gateway
+  {
+    name: "any replica's answer counts as the leader's",
+    file: "client/dist/router.js",
+    find: "isCurrent: !call.isAnyReplica",
+    replace: "isCurrent: true",
+  },
+  {
+    name: "a repeated request is a new one",
+    file: "gateway/dist/records/put-plan.js",
+    find: "if (invocationId === undefined)\n        return random.bytes(32);",
+    replace: "return random.bytes(32);",
+  },
+  {
+    name: "a request that is repeated after a reshard does not ask the closed shards",
+    file: "gateway/dist/records/put-records.js",
+    find: "isRepetition(request) ? await storing.settle(view, positions) : positions",
+    replace: "positions",
+  },
+  {
+    name: "an append whose outcome is unknown is sent to the next shard",
+    file: "gateway/dist/records/put-records.js",
+    find: "if (error instanceof ShardClosed && reroutes < REROUTES_MAX)",
+    replace: "if ((error instanceof ShardClosed || error instanceof AppendOutcomeUnknown) && reroutes < REROUTES_MAX)",
+  },
+  {
+    name: "the next page begins one record too late",
+    file: "gateway/dist/records/collect-records.js",
+    find: "nextOffset = record.offset + 1;",
+    replace: "nextOffset = record.offset + (records.length >= 20 ? 2 : 1);",
+  },
+  // Controller
+  {
+    name: "children are made with their parents' creation time",
+    file: "controller/dist/decisions/reshard.js",
+    find: "createdAtS: closedAtS + 1 }",
+    replace: "createdAtS: closedAtS - 3_600 }",
+  },
+  {
+    name: "children open before their parents are closed",
+    file: "controller/dist/reconcilers/resharding.js",
+    find: "!parents.has(number) || closed.has(groupId)",
+    replace: "true",
+  },
+  {
+    name: "a parent's end follows a clock that is set back",
+    file: "controller/dist/decisions/reshard.js",
+    find: "Math.max(Math.floor(nowMs / 1_000), newestS)",
+    replace: "Math.floor(nowMs / 1_000)",
+  },
+];
