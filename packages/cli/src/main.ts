@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
 import type { UpOptions } from "./launcher/up.ts";
 import { DEFAULT_ACCOUNT_ID, type NodeOptions, type Role, ROLES } from "./roles.ts";
-import { address, addressMap, addOptions, integer, type OptionRow } from "./options.ts";
+import { address, addressMap, addOptions, integer, type OptionRow, share } from "./options.ts";
 import type { SingleOptions } from "./single.ts";
 import { parseStreams, readStreamsFile, type StreamDeclaration } from "./streams/stream-declarations.ts";
 
@@ -163,6 +163,51 @@ program
     console.log(options.json === true ? JSON.stringify(status, undefined, 2) : statusTable(status));
     if (options.check === true && !isHealthy(status)) process.exitCode = 1;
   });
+
+program
+  .command("faults")
+  .argument("<stream>", "the stream")
+  .description("have a stream's users rehearse faults; what is not given is off, so nothing given ends them")
+  .option("--data-dir <dir>", "the cluster's data folder", process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY)
+  .option("--controllers <addresses>", "host:port of the controllers, with commas, of a cluster elsewhere")
+  .option("--region <name>", "the stream's region", "us-east-1")
+  .option("--account-id <digits>", "the stream's account", DEFAULT_ACCOUNT_ID)
+  .option("--throttled <share>", "of the records of puts and the calls of GetRecords, 0 to 1", share, 0)
+  .option("--internal-failure <share>", "of the calls, 0 to 1", share, 0)
+  .option("--expired-iterators <share>", "of the calls of GetRecords, 0 to 1", share, 0)
+  .option("--latency-ms <n>", "added to each call", integer(0, 20_000), 0)
+  .action(async (stream: string, options: FaultsOptions) => {
+    const { setFaults } = await import("./faults/faults.ts");
+    const { readClusterFile } = await import("./launcher/cluster-file.ts");
+    const local = readClusterFile(options.dataDir)?.nodes.filter(({ role }) => role === "controller");
+    const controllers = options.controllers?.split(",") ?? local?.map((node) => node.address) ?? [];
+    try {
+      if (controllers.length === 0) throw new Error(`no cluster in ${options.dataDir}: give --controllers`);
+      const { throttled, internalFailure, expiredIterators, latencyMs } = options;
+      await setFaults({ ...options, controllers }, stream, {
+        throttledShare: throttled,
+        internalFailureShare: internalFailure,
+        expiredIteratorShare: expiredIterators,
+        latencyMs,
+      });
+      const isOn = throttled + internalFailure + expiredIterators + latencyMs > 0;
+      console.log(isOn ? `faults of ${stream} are on; millrace status shows them` : `faults of ${stream} are off`);
+    } catch (error) {
+      console.error((error as Error).message);
+      process.exitCode = 1;
+    }
+  });
+
+interface FaultsOptions {
+  readonly dataDir: string;
+  readonly controllers?: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly throttled: number;
+  readonly internalFailure: number;
+  readonly expiredIterators: number;
+  readonly latencyMs: number;
+}
 
 program
   .command("zone")

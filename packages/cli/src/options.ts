@@ -22,6 +22,13 @@ export function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** A part of 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be from 0 to 1.");
+  return value;
+}
+
 /** `id=host:port,id=host:port` */
 export function addressMap(text: string): Map<string, string> {
   const addresses = new Map<string, string>();

@@ -156,6 +156,7 @@ export class ControllerNode implements StateMachine {
       streams: this.#state.streams.size,
       underReplicatedShards: underReplicated,
       leaderlessShards: leaderless,
+      streamFaults: [...this.#state.streams.values()].flatMap(({ key, faults }) => (faults ? [{ key, faults }] : [])),
     };
   }
 

@@ -361,7 +361,9 @@ class Host implements RaftHost {
   async transferAllLeadership(timeoutMs: number): Promise<void> {
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
-    const led = (): Group[] => [...this.#groups.values()].filter((group) => group.role === "leader");
+    // A group of one has nobody to give it to.
+    const isToGive = (group: Group): boolean => group.role === "leader" && group.followers().length > 0;
+    const led = (): Group[] => [...this.#groups.values()].filter(isToGive);
     for (let groups = led(); groups.length > 0 && clock.monotonicMs() < deadlineMs && !this.#isEnded; groups = led()) {
       for (const group of groups) {
         const heirs = group.followers().filter(({ nodeId }) => this.isConnected(nodeId));

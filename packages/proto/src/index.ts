@@ -10,6 +10,7 @@ export type { CommandError__Output as CommandError } from "./generated/millrace/
 export type { CommandResult, CommandResult__Output } from "./generated/millrace/v1/CommandResult.ts";
 export type { Consumer__Output as Consumer } from "./generated/millrace/v1/Consumer.ts";
 export type { ControllerClient, ControllerHandlers } from "./generated/millrace/v1/Controller.ts";
+export type { Faults__Output as Faults } from "./generated/millrace/v1/Faults.ts";
 export type { HeartbeatResult__Output as HeartbeatResult } from "./generated/millrace/v1/HeartbeatResult.ts";
 export type { MetadataUpdate, MetadataUpdate__Output } from "./generated/millrace/v1/MetadataUpdate.ts";
 export type { NodeStatus__Output as NodeStatus } from "./generated/millrace/v1/NodeStatus.ts";

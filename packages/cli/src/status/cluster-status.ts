@@ -1,5 +1,6 @@
 import { connectControllers } from "@millrace/client";
 import type { ClusterStatus as ControllerStatus } from "@millrace/proto";
+import type { StreamFaultsSummary } from "../faults/faults.ts";
 import { errorMessage, realWorld, silentLogger } from "@millrace/util";
 import { type ClusterNode, isAlive, readClusterFile } from "../launcher/cluster-file.ts";
 
@@ -35,6 +36,8 @@ export interface ClusterSummary {
   readonly streams: number;
   readonly underReplicatedShards: number;
   readonly leaderlessShards: number;
+  /** Of the streams whose users rehearse faults (`millrace faults`). */
+  readonly faults: readonly StreamFaultsSummary[];
   /** Set when the controllers could not be asked: the figures above are then 0. */
   readonly problem?: string;
 }
@@ -68,8 +71,14 @@ export async function clusterStatus(dataDir: string): Promise<ClusterSummary | u
     streams: known?.streams ?? 0,
     underReplicatedShards: known?.underReplicatedShards ?? 0,
     leaderlessShards: known?.leaderlessShards ?? 0,
+    faults: known?.streamFaults.flatMap(summaryOf) ?? [],
     ...(typeof answer === "string" ? { problem: answer } : {}),
   };
+}
+
+function summaryOf({ key, faults }: ControllerStatus["streamFaults"][number]): StreamFaultsSummary[] {
+  if (key === null || faults === null) return [];
+  return [{ stream: key.name, accountId: key.accountId, region: key.region, faults }];
 }
 
 export function isHealthy(status: ClusterSummary): boolean {

@@ -1,3 +1,4 @@
+import { describeFaults } from "../faults/faults.ts";
 import type { ClusterSummary } from "./cluster-status.ts";
 
 /** The status for people. */
@@ -41,6 +42,7 @@ export function statusTable(status: ClusterSummary): string {
     ...rows.map(line),
     "",
     facts.join(", "),
+    ...status.faults.map((each) => `FAULTS ARE REHEARSED on ${describeFaults(each)}`),
     ...(status.problem === undefined ? [] : [status.problem]),
   ].join("\n");
 }

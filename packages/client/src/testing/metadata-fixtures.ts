@@ -31,6 +31,7 @@ export function streamOf(
     recordDistribution: "",
     warmThroughputMibps: 0,
     reshard: null,
+    faults: null,
     shards: uniformHashKeyRanges(shardCount).map(({ starting, ending }, number): Shard => ({
       number,
       groupId: firstGroupId + number,

@@ -40,6 +40,7 @@ export class SimulatedControllers {
           streams: 0,
           underReplicatedShards: 0,
           leaderlessShards: 0,
+          streamFaults: [],
         })),
       watch: (_request, listener) => {
         own.add(listener);

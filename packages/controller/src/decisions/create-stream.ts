@@ -60,6 +60,7 @@ export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, i
     recordDistribution: "",
     warmThroughputMibps: 0,
     reshard: null,
+    faults: null,
   });
 };
 

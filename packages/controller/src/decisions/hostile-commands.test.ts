@@ -45,6 +45,7 @@ const change = fc.oneof(
   fc.record({ policy: fc.record({ consumer: text, policy: text }) }),
   fc.record({ recordDistribution: text }),
   fc.record({ warmThroughputMibps: count }),
+  fc.record({ faults: fc.record({ throttledShare: fc.double(), latencyMs: count }) }),
   fc.constant({}),
 );
 const reshard = fc.oneof(

@@ -1,4 +1,4 @@
-import type { Stream } from "@millrace/proto";
+import type { Faults, Stream } from "@millrace/proto";
 import { unreachable } from "@millrace/util";
 import type { UpdateStream__Output } from "../command.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
@@ -9,7 +9,8 @@ const CONSUMERS_PER_STREAM_MAX = 20;
 const DAY_HOURS = 24;
 const RETENTION_HOURS_MAX = 8_760;
 /** What may change while shards are being moved about. */
-const ALLOWED_WHILE_UPDATING = new Set(["tags", "registerConsumer", "deregisterConsumer", "policy"]);
+const ALLOWED_WHILE_UPDATING = new Set(["tags", "registerConsumer", "deregisterConsumer", "policy", "faults"]);
+const FAULT_LATENCY_MS_MAX = 20_000;
 
 export const updateStream: Decision<UpdateStream__Output> = (context, input) => {
   const { state } = context;
@@ -68,6 +69,8 @@ function changed({ nowMs }: DecisionContext, stream: Stream, input: UpdateStream
       return { ...stream, recordDistribution: input.recordDistribution ?? "" };
     case "warmThroughputMibps":
       return { ...stream, warmThroughputMibps: input.warmThroughputMibps ?? 0 };
+    case "faults":
+      return { ...stream, faults: checkedFaults(input.faults) };
     default:
       return unreachable(change);
   }
@@ -79,6 +82,16 @@ function changedTags(stream: Stream, { tags }: UpdateStream__Output): Record<str
   if (Object.keys(next).length > TAGS_MAX) throw new Refusal("TOO_MANY_TAGS", `a stream has at most ${TAGS_MAX} tags`);
   // In one order on every replica, whatever the order of the changes was.
   return Object.fromEntries(Object.entries(next).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** None is null. */
+function checkedFaults(faults: UpdateStream__Output["faults"]): Faults | null {
+  const { throttledShare = 0, internalFailureShare = 0, latencyMs = 0, expiredIteratorShare = 0 } = faults ?? {};
+  const shares = [throttledShare, internalFailureShare, expiredIteratorShare];
+  if (!shares.every((share) => share >= 0 && share <= 1)) throw new Refusal("BAD_COMMAND", "shares are from 0 to 1");
+  if (latencyMs > FAULT_LATENCY_MS_MAX) throw new Refusal("BAD_COMMAND", `at most ${FAULT_LATENCY_MS_MAX} ms`);
+  const isNone = latencyMs === 0 && shares.every((share) => share === 0);
+  return isNone ? null : { throttledShare, internalFailureShare, latencyMs, expiredIteratorShare };
 }
 
 function changedPolicy(stream: Stream, input: UpdateStream__Output): Stream {

@@ -1,6 +1,7 @@
 import { type RoutedReadResult, ShardGone, type ShardView, ShardThrottled, ShardUnavailable } from "@millrace/client";
 import { MIB } from "@millrace/util";
 import { awsError } from "../errors.ts";
+import { isExpiredByFault, isThrottledByFault, rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import { parseInput } from "../protocol/read-input.ts";
 import { collectRecords } from "../records/collect-records.ts";
@@ -24,6 +25,7 @@ export const getRecords: Operation = {
     const position = openIterator(services, input.ShardIterator);
     const shard = shardOf(services, position, request, input.StreamARN);
     if (input.DryRun === true) throw awsError("DRY_RUN", {});
+    await rehearse(services, shard, position, request);
     const limit = Math.min(input.Limit ?? RECORDS_MAX, RECORDS_MAX);
     const result = await read(services, shard, position.offset, limit, request.signal);
     const page = collectRecords(result, position.offset, { recordsMax: limit, bytesMax: PAGE_BYTES_MAX });
@@ -45,6 +47,22 @@ export const getRecords: Operation = {
     return { status: 200, body: writeRecordsPage(request.encoding, shard, page, rest) };
   },
 };
+
+/** @throws AwsError */
+async function rehearse(
+  services: Services,
+  { shardId, stream }: ShardView,
+  { createdMs }: IteratorPosition,
+  { signal }: ApiRequest,
+): Promise<void> {
+  await rehearseCall(services, stream, signal);
+  const { name, accountId } = stream.key;
+  if (isThrottledByFault(stream, services.random.next()))
+    throw awsError("READ_RATE_EXCEEDED", { shardId, stream: name, accountId });
+  if (!isExpiredByFault(services, stream)) return;
+  const nowMs = createdMs + TOKEN_LIFETIME_MS + 1_000;
+  throw awsError("EXPIRED_ITERATOR", { createdMs, nowMs, toleranceMs: TOKEN_LIFETIME_MS });
+}
 
 /** Quotes around it come from shells, and the service takes them. */
 function openIterator({ tokens, clock }: Services, text: string): IteratorPosition {

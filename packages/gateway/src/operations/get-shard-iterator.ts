@@ -7,6 +7,7 @@ import {
   type LocateRequest,
 } from "@millrace/proto";
 import { awsError } from "../errors.ts";
+import { rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import type { GetShardIteratorInput } from "../model/generated/kinesis-types.ts";
 import { streamNameOf } from "../streams.ts";
@@ -28,6 +29,7 @@ export const getShardIterator = defineOperation("GetShardIterator", async (input
     throw awsError("SHARD_DOES_NOT_EXIST", { shardId: formatShardId(shardNumber), stream: name, accountId });
   }
   if (input.DryRun === true) throw awsError("DRY_RUN", {});
+  await rehearseCall(services, view, request.signal);
   const offset = await offsetOf(input, shard, services, request);
   const createdMs = services.clock.nowMs();
   const position = { createdMs, streamId: view.stream.streamId, shardNumber, offset };

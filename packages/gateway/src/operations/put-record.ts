@@ -1,5 +1,6 @@
 import { parseSequenceNumber } from "@millrace/proto";
 import { awsError } from "../errors.ts";
+import { rehearseCall } from "../faults.ts";
 import { parsePut } from "../protocol/put-batch.ts";
 import { serializeOutput } from "../protocol/write-output.ts";
 import { checkSizes, isEncrypted, storeRecords, writableStream } from "../records/put-records.ts";
@@ -22,6 +23,7 @@ export const putRecord: Operation = {
       }
     }
     if (put.dryRun) throw awsError("DRY_RUN", {});
+    await rehearseCall(services, view, request.signal);
     const { shardIds, sequenceNumbers, failures } = await storeRecords(services, request, put, view);
     const [failure] = failures;
     if (failure?.kind === "throttled") {

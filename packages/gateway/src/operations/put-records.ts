@@ -1,4 +1,5 @@
 import { AWS_ERRORS, awsError } from "../errors.ts";
+import { rehearseCall } from "../faults.ts";
 import type { PutRecordsResultEntry } from "../model/generated/kinesis-types.ts";
 import { ByteWriter } from "../protocol/byte-writer.ts";
 import { parsePut } from "../protocol/put-batch.ts";
@@ -24,6 +25,7 @@ export const putRecords: Operation = {
     const view = writableStream(services, put, request);
     checkSizes(put, view, (position) => `records.${position + 1}.member.data`);
     if (put.dryRun) throw awsError("DRY_RUN", {});
+    await rehearseCall(services, view, request.signal);
     const outcome = await storeRecords(services, request, put, view);
     // When nothing at all could be stored, an SDK's own retry of the whole request is the better answer.
     if (outcome.failures.every((failure) => failure?.kind === "unavailable") && put.count > 0 && isFull(outcome)) {

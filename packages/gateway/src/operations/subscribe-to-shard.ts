@@ -2,6 +2,7 @@ import { ShardGone, type ShardView } from "@millrace/client";
 import { formatSequenceNumber, formatShardId, parseShardId, type ReadResult } from "@millrace/proto";
 import { MIB } from "@millrace/util";
 import { awsError } from "../errors.ts";
+import { rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import { encodeInitialResponse, encodeModelEvent, EVENT_STREAM_CONTENT_TYPE } from "../protocol/event-stream.ts";
 import { parseInput } from "../protocol/read-input.ts";
@@ -45,6 +46,7 @@ export const subscribeToShard: Operation = {
       throw awsError("SHARD_DOES_NOT_EXIST", { shardId: formatShardId(number), stream, accountId });
     }
     if (input.DryRun === true) throw awsError("DRY_RUN", {});
+    await rehearseCall(services, view, request.signal);
     const { Type, SequenceNumber, Timestamp } = input.StartingPosition;
     const start = { ShardIteratorType: Type, StartingSequenceNumber: SequenceNumber, Timestamp };
     const offset = await offsetOf(start, shard, services, request);

@@ -7,8 +7,10 @@ import {
   type StreamView,
 } from "@millrace/client";
 import { type AppendResult, formatSequenceNumbers } from "@millrace/proto";
+import { crc32c } from "@node-rs/crc32";
 import { KIB, MIB } from "@millrace/util";
 import { type AwsError, awsError } from "../errors.ts";
+import { isThrottledByFault } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import type { Services } from "../operations/operation.ts";
 import type { PutBatch } from "../protocol/put-batch.ts";
@@ -85,7 +87,8 @@ export async function storeRecords(
     failures: new Array<PutFailure | undefined>(put.count),
   };
   const storing = new Storing(services, request, put, outcome);
-  const positions = put.count === 1 ? [0] : positionsBelow(put.count);
+  const all = put.count === 1 ? [0] : positionsBelow(put.count);
+  const positions = view.stream.faults ? all.filter((position) => !storing.failByFault(view, position)) : all;
   await storing.store(view, isRepetition(request) ? await storing.settle(view, positions) : positions, 0);
   return outcome;
 }
@@ -129,6 +132,17 @@ class Storing {
       left = left.filter((position) => !settled.has(position));
     }
     return left;
+  }
+
+  /** True when a fault that is rehearsed throttles the record. */
+  failByFault(view: StreamView, position: number): boolean {
+    // The same ones when an SDK repeats the request, so that what is left is the same batch; one record alone may have better luck.
+    const { count } = this.#put;
+    const draw =
+      count === 1 ? this.#services.random.next() : crc32c(`${position}`, this.#identity.readUInt32LE()) / 2 ** 32;
+    if (!isThrottledByFault(view, draw)) return false;
+    for (const part of partsOf(this.#put, view, [position])) this.#fail(part, 0, "throttled");
+    return true;
   }
 
   async store(view: StreamView, positions: readonly number[], reroutes: number): Promise<void> {

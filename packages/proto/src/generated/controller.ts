@@ -16,6 +16,7 @@ import type { Consumer as _millrace_v1_Consumer, Consumer__Output as _millrace_v
 import type { ControllerClient as _millrace_v1_ControllerClient, ControllerDefinition as _millrace_v1_ControllerDefinition } from './millrace/v1/Controller.ts';
 import type { CreateStream as _millrace_v1_CreateStream, CreateStream__Output as _millrace_v1_CreateStream__Output } from './millrace/v1/CreateStream.ts';
 import type { DeleteStream as _millrace_v1_DeleteStream, DeleteStream__Output as _millrace_v1_DeleteStream__Output } from './millrace/v1/DeleteStream.ts';
+import type { Faults as _millrace_v1_Faults, Faults__Output as _millrace_v1_Faults__Output } from './millrace/v1/Faults.ts';
 import type { HeartbeatResult as _millrace_v1_HeartbeatResult, HeartbeatResult__Output as _millrace_v1_HeartbeatResult__Output } from './millrace/v1/HeartbeatResult.ts';
 import type { InitializeCluster as _millrace_v1_InitializeCluster, InitializeCluster__Output as _millrace_v1_InitializeCluster__Output } from './millrace/v1/InitializeCluster.ts';
 import type { LedGroup as _millrace_v1_LedGroup, LedGroup__Output as _millrace_v1_LedGroup__Output } from './millrace/v1/LedGroup.ts';
@@ -33,6 +34,7 @@ import type { ShardLevelMetrics as _millrace_v1_ShardLevelMetrics, ShardLevelMet
 import type { SplitShard as _millrace_v1_SplitShard, SplitShard__Output as _millrace_v1_SplitShard__Output } from './millrace/v1/SplitShard.ts';
 import type { StatusRequest as _millrace_v1_StatusRequest, StatusRequest__Output as _millrace_v1_StatusRequest__Output } from './millrace/v1/StatusRequest.ts';
 import type { Stream as _millrace_v1_Stream, Stream__Output as _millrace_v1_Stream__Output } from './millrace/v1/Stream.ts';
+import type { StreamFaults as _millrace_v1_StreamFaults, StreamFaults__Output as _millrace_v1_StreamFaults__Output } from './millrace/v1/StreamFaults.ts';
 import type { StreamKey as _millrace_v1_StreamKey, StreamKey__Output as _millrace_v1_StreamKey__Output } from './millrace/v1/StreamKey.ts';
 import type { TagChange as _millrace_v1_TagChange, TagChange__Output as _millrace_v1_TagChange__Output } from './millrace/v1/TagChange.ts';
 import type { UpdateStream as _millrace_v1_UpdateStream, UpdateStream__Output as _millrace_v1_UpdateStream__Output } from './millrace/v1/UpdateStream.ts';
@@ -61,6 +63,7 @@ export interface ProtoGrpcType {
       Controller: SubtypeConstructor<typeof grpc.Client, _millrace_v1_ControllerClient> & { service: _millrace_v1_ControllerDefinition }
       CreateStream: MessageTypeDefinition<_millrace_v1_CreateStream, _millrace_v1_CreateStream__Output>
       DeleteStream: MessageTypeDefinition<_millrace_v1_DeleteStream, _millrace_v1_DeleteStream__Output>
+      Faults: MessageTypeDefinition<_millrace_v1_Faults, _millrace_v1_Faults__Output>
       HeartbeatResult: MessageTypeDefinition<_millrace_v1_HeartbeatResult, _millrace_v1_HeartbeatResult__Output>
       InitializeCluster: MessageTypeDefinition<_millrace_v1_InitializeCluster, _millrace_v1_InitializeCluster__Output>
       LedGroup: MessageTypeDefinition<_millrace_v1_LedGroup, _millrace_v1_LedGroup__Output>
@@ -78,6 +81,7 @@ export interface ProtoGrpcType {
       SplitShard: MessageTypeDefinition<_millrace_v1_SplitShard, _millrace_v1_SplitShard__Output>
       StatusRequest: MessageTypeDefinition<_millrace_v1_StatusRequest, _millrace_v1_StatusRequest__Output>
       Stream: MessageTypeDefinition<_millrace_v1_Stream, _millrace_v1_Stream__Output>
+      StreamFaults: MessageTypeDefinition<_millrace_v1_StreamFaults, _millrace_v1_StreamFaults__Output>
       StreamKey: MessageTypeDefinition<_millrace_v1_StreamKey, _millrace_v1_StreamKey__Output>
       StreamMode: EnumTypeDefinition
       StreamStatus: EnumTypeDefinition

@@ -1,6 +1,7 @@
 // Original file: proto/millrace/v1/controller.proto
 
 import type { NodeStatus as _millrace_v1_NodeStatus, NodeStatus__Output as _millrace_v1_NodeStatus__Output } from '../../millrace/v1/NodeStatus.ts';
+import type { StreamFaults as _millrace_v1_StreamFaults, StreamFaults__Output as _millrace_v1_StreamFaults__Output } from '../../millrace/v1/StreamFaults.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ClusterStatus {
@@ -10,6 +11,7 @@ export interface ClusterStatus {
   'streams'?: (number);
   'underReplicatedShards'?: (number);
   'leaderlessShards'?: (number);
+  'streamFaults'?: (_millrace_v1_StreamFaults)[];
 }
 
 export interface ClusterStatus__Output {
@@ -19,4 +21,5 @@ export interface ClusterStatus__Output {
   'streams': (number);
   'underReplicatedShards': (number);
   'leaderlessShards': (number);
+  'streamFaults': (_millrace_v1_StreamFaults__Output)[];
 }

@@ -6,6 +6,7 @@ import type { StreamMode as _millrace_v1_StreamMode, StreamMode__Output as _mill
 import type { Shard as _millrace_v1_Shard, Shard__Output as _millrace_v1_Shard__Output } from '../../millrace/v1/Shard.ts';
 import type { Consumer as _millrace_v1_Consumer, Consumer__Output as _millrace_v1_Consumer__Output } from '../../millrace/v1/Consumer.ts';
 import type { Reshard as _millrace_v1_Reshard, Reshard__Output as _millrace_v1_Reshard__Output } from '../../millrace/v1/Reshard.ts';
+import type { Faults as _millrace_v1_Faults, Faults__Output as _millrace_v1_Faults__Output } from '../../millrace/v1/Faults.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Stream {
@@ -25,6 +26,7 @@ export interface Stream {
   'recordDistribution'?: (string);
   'warmThroughputMibps'?: (number);
   'reshard'?: (_millrace_v1_Reshard | null);
+  'faults'?: (_millrace_v1_Faults | null);
 }
 
 export interface Stream__Output {
@@ -44,4 +46,5 @@ export interface Stream__Output {
   'recordDistribution': (string);
   'warmThroughputMibps': (number);
   'reshard': (_millrace_v1_Reshard__Output | null);
+  'faults': (_millrace_v1_Faults__Output | null);
 }

@@ -5,6 +5,7 @@ import type { StreamMode as _millrace_v1_StreamMode, StreamMode__Output as _mill
 import type { ShardLevelMetrics as _millrace_v1_ShardLevelMetrics, ShardLevelMetrics__Output as _millrace_v1_ShardLevelMetrics__Output } from '../../millrace/v1/ShardLevelMetrics.ts';
 import type { TagChange as _millrace_v1_TagChange, TagChange__Output as _millrace_v1_TagChange__Output } from '../../millrace/v1/TagChange.ts';
 import type { PolicyChange as _millrace_v1_PolicyChange, PolicyChange__Output as _millrace_v1_PolicyChange__Output } from '../../millrace/v1/PolicyChange.ts';
+import type { Faults as _millrace_v1_Faults, Faults__Output as _millrace_v1_Faults__Output } from '../../millrace/v1/Faults.ts';
 
 export interface UpdateStream {
   'key'?: (_millrace_v1_StreamKey | null);
@@ -19,7 +20,8 @@ export interface UpdateStream {
   'policy'?: (_millrace_v1_PolicyChange | null);
   'recordDistribution'?: (string);
   'warmThroughputMibps'?: (number);
-  'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps";
+  'faults'?: (_millrace_v1_Faults | null);
+  'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps"|"faults";
 }
 
 export interface UpdateStream__Output {
@@ -35,5 +37,6 @@ export interface UpdateStream__Output {
   'policy'?: (_millrace_v1_PolicyChange__Output | null);
   'recordDistribution'?: (string);
   'warmThroughputMibps'?: (number);
-  'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps";
+  'faults'?: (_millrace_v1_Faults__Output | null);
+  'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps"|"faults";
 }
