@@ -1,0 +1,28 @@
+import { type LifeOptions, type LifeResult, runLife } from "../life.ts";
+
+/** A life in a turn of its own: within a promise's continuation its microtasks could not be run out. */
+export function live(options: LifeOptions): Promise<LifeResult> {
+  return new Promise((resolve, reject) => {
+    setImmediate(() => {
+      try {
+        resolve(runLife(options));
+      } catch (error) {
+        reject(error as Error);
+      }
+    });
+  });
+}
+
+/** Violations by seed, of those that have any. */
+export async function violationsOf(
+  from: number,
+  count: number,
+  durationMs: number,
+): Promise<Record<string, readonly string[]>> {
+  const found: Record<string, readonly string[]> = {};
+  for (let seed = from; seed < from + count; seed++) {
+    const { violations } = await live({ seed: String(seed), durationMs });
+    if (violations.length > 0) found[seed] = violations.slice(0, 5);
+  }
+  return found;
+}
