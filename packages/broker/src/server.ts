@@ -38,6 +38,7 @@ export interface RunningBroker {
 const SEGMENT_SIZE_BYTES = 128 * MIB;
 const CACHE_SIZE_BYTES = 128 * MIB;
 const RESERVED_FREE_BYTES = 256 * MIB;
+const BALLAST_SIZE_BYTES = 16 * MIB;
 const LEADERSHIP_TIMEOUT_MS = 3_000;
 
 /**
@@ -56,6 +57,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       segmentSizeBytes: SEGMENT_SIZE_BYTES,
       cacheSizeBytes: CACHE_SIZE_BYTES,
       reservedFreeBytes: RESERVED_FREE_BYTES,
+      ballastSizeBytes: BALLAST_SIZE_BYTES,
     },
     {
       ...(options.index === undefined ? {} : { index: options.index }),

@@ -51,6 +51,7 @@ const LEADERSHIP_TIMEOUT_MS = 300;
 const SEGMENT_SIZE_BYTES = 16 * MIB;
 const CACHE_SIZE_BYTES = 16 * MIB;
 const RESERVED_FREE_BYTES = 64 * MIB;
+const BALLAST_SIZE_BYTES = 8 * MIB;
 
 /** One controller as a process serves it. @throws Error when the data folder or the address cannot be had */
 export async function startController(options: ControllerOptions): Promise<RunningController> {
@@ -64,6 +65,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
       segmentSizeBytes: SEGMENT_SIZE_BYTES,
       cacheSizeBytes: CACHE_SIZE_BYTES,
       reservedFreeBytes: RESERVED_FREE_BYTES,
+      ballastSizeBytes: BALLAST_SIZE_BYTES,
     },
     options.index === undefined ? {} : { index: options.index },
   );

@@ -108,4 +108,6 @@ export interface LogStoreOptions {
   readonly cacheSizeBytes: number;
   /** Below this the store refuses data (`DiskFull`) but still takes hard state, truncations and deletions. */
   readonly reservedFreeBytes: number;
+  /** Room that is kept in a file, so that a disk which others fill to the last byte still lets the store open; 0 unless given. */
+  readonly ballastSizeBytes?: number;
 }

@@ -1,6 +1,7 @@
 /** Opening: index first (it also locks the directory), then the journal from where the index ends. */
 import { join } from "node:path";
 import { errorMessage, type World } from "@millrace/util";
+import { Ballast } from "./ballast.ts";
 import { DurableState } from "./durable-state.ts";
 import type { IndexMeta } from "./index-codec.ts";
 import type { IndexOpener, IndexStore } from "./index-store.ts";
@@ -38,6 +39,8 @@ export async function openLogStore(world: World, options: LogStoreOptions, open:
   await disk.makeDirectory(journalDirectory);
   await disk.syncDirectory(options.directory);
   const onBackgroundError = open.onBackgroundError ?? ((): void => undefined);
+  const ballast = new Ballast(disk, options.directory, options.ballastSizeBytes ?? 0);
+  await ballast.prepare();
   const opener = open.index ?? rocksIndex;
   const segmentsOf = (): Segments => new Segments(disk, journalDirectory, onBackgroundError);
   const indexDirectory = join(options.directory, "index");
@@ -46,7 +49,10 @@ export async function openLogStore(world: World, options: LogStoreOptions, open:
   try {
     const { attributesOf } = options;
     const recovered = await recoverJournal({ disk, clock, journalDirectory, segments, state, indexed, attributesOf });
-    const space = await SpaceGuard.open(disk, clock, journalDirectory, options.reservedFreeBytes);
+    const reservedBytes = options.reservedFreeBytes;
+    const onAnswer = (freeBytes: number): void =>
+      void ballast.restore(freeBytes, reservedBytes).catch(onBackgroundError);
+    const space = await SpaceGuard.open({ disk, clock, directory: journalDirectory, reservedBytes, onAnswer });
     const store = new JournalLogStore({
       world,
       options,

@@ -2,29 +2,41 @@ import type { Clock, Disk, Timer } from "@millrace/util";
 
 const REFRESH_INTERVAL_MS = 1_000;
 
+export interface SpaceGuardOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly directory: string;
+  readonly reservedBytes: number;
+  /** Whenever the disk has said how much is free. */
+  readonly onAnswer: (freeBytes: number) => void;
+}
+
 /** Foresees a full disk: what is free, as last asked, less what was taken since. */
 export class SpaceGuard {
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #directory: string;
   readonly #reservedBytes: number;
+  readonly #onAnswer: (freeBytes: number) => void;
   #freeBytes: number;
   #takenBytes = 0;
   #timer: Timer | undefined;
   #refreshing: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(disk: Disk, clock: Clock, directory: string, reservedBytes: number, freeBytes: number) {
-    this.#disk = disk;
-    this.#clock = clock;
-    this.#directory = directory;
-    this.#reservedBytes = reservedBytes;
+  private constructor(options: SpaceGuardOptions, freeBytes: number) {
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#directory = options.directory;
+    this.#reservedBytes = options.reservedBytes;
+    this.#onAnswer = options.onAnswer;
     this.#freeBytes = freeBytes;
   }
 
-  static async open(disk: Disk, clock: Clock, directory: string, reservedBytes: number): Promise<SpaceGuard> {
-    const guard = new SpaceGuard(disk, clock, directory, reservedBytes, await disk.freeBytes(directory));
+  static async open(options: SpaceGuardOptions): Promise<SpaceGuard> {
+    const guard = new SpaceGuard(options, await options.disk.freeBytes(options.directory));
     guard.#schedule();
+    options.onAnswer(guard.#freeBytes);
     return guard;
   }
 
@@ -65,6 +77,7 @@ export class SpaceGuard {
       this.#freeBytes = await this.#disk.freeBytes(this.#directory);
       // What was written while it answered may or may not be counted: stay on the safe side.
       this.#takenBytes -= takenBefore;
+      this.#onAnswer(this.#freeBytes);
     } catch {
       // Nothing is known: what is free by the last answer keeps shrinking, and the next interval asks again.
     }

@@ -33,6 +33,7 @@ export const DATA_DIRECTORY = "/data";
 const SEGMENT_SIZE_BYTES = 256 * KIB;
 const CACHE_SIZE_BYTES = 128 * KIB;
 const RESERVED_FREE_BYTES = 64 * KIB;
+const BALLAST_SIZE_BYTES = 32 * KIB;
 /** HTTP/2's flow-control window of a call. */
 export const WINDOW_BYTES = 1_024 * KIB;
 
@@ -81,6 +82,7 @@ function openStore({ process, onFatal }: NodeContext, isBroker: boolean): Promis
       segmentSizeBytes: SEGMENT_SIZE_BYTES,
       cacheSizeBytes: CACHE_SIZE_BYTES,
       reservedFreeBytes: RESERVED_FREE_BYTES,
+      ballastSizeBytes: BALLAST_SIZE_BYTES,
     },
     {
       index: machine.indexes,
