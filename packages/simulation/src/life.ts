@@ -6,6 +6,7 @@ import { Operator } from "./clients/operator.ts";
 import { Putter } from "./clients/putter.ts";
 import { listShards, Reader, type ReadRecord, scanShard } from "./clients/reader.ts";
 import { SdkError, SimulatedSdk } from "./clients/sdk.ts";
+import { Subscriber } from "./clients/subscriber.ts";
 import { SimulatedCluster } from "./cluster/cluster.ts";
 import { FaultDirector } from "./faults/director.ts";
 import type { LogLevel } from "./world/logger.ts";
@@ -65,7 +66,7 @@ class Life {
   readonly #faults: FaultDirector;
   readonly #sdks: SimulatedSdk[] = [];
   readonly #putters: Putter[] = [];
-  readonly #readers: Reader[] = [];
+  readonly #readers: (Reader | Subscriber)[] = [];
   readonly #streams: string[] = [];
   #operator: Operator | undefined;
 
@@ -202,6 +203,13 @@ class Life {
       const random = this.#random.fork(name);
       const nowMs = (): number => this.#director.world.clock.nowMs();
       this.#readers.push(new Reader({ name, sdk: this.#sdk(name), random, streams: this.#streams, nowUs, nowMs }));
+    }
+    const subscribers = this.#random.between(0, 2);
+    for (let number = 1; number <= subscribers; number++) {
+      const name = `subscriber-${number}`;
+      const random = this.#random.fork(name);
+      const nowMs = (): number => this.#director.world.clock.nowMs();
+      this.#readers.push(new Subscriber({ name, sdk: this.#sdk(name), random, streams: this.#streams, nowUs, nowMs }));
     }
   }
 
