@@ -28,7 +28,7 @@ async function iterator(stream: string, type: string, rest: object = {}, ShardId
   const input = { StreamName: stream, ShardId, ShardIteratorType: type, ...rest };
   const { status, body } = await call("GetShardIterator", input);
   expect(status).toBe(200);
-  return body?.ShardIterator as string;
+  return body.ShardIterator as string;
 }
 
 async function get(ShardIterator: string | undefined, Limit?: number): Promise<Page> {
@@ -66,13 +66,13 @@ test("I03: an iterator used again answers the same, whoever reads on, and after 
 
 test("I07, R09: a closed shard is read to its end, which names the children, and iterators of it are still given", async () => {
   for (let i = 0; i < 5; i++) await put("i07", `${i}`);
-  const last = (await put("i07", "last")).body?.SequenceNumber as string;
+  const last = (await put("i07", "last")).body.SequenceNumber as string;
   const split = { StreamName: "i07", ShardToSplit: SHARD_0, NewStartingHashKey: String(2n ** 127n) };
   expect((await call("SplitShard", split)).status).toBe(200);
   let parent: { SequenceNumberRange: { EndingSequenceNumber?: string } } | undefined;
   await eventually(async () => {
     const { body } = await call("ListShards", { StreamName: "i07" });
-    [parent] = body?.Shards as (typeof parent)[];
+    [parent] = body.Shards as (typeof parent)[];
     return parent?.SequenceNumberRange.EndingSequenceNumber !== undefined;
   }, 10_000);
   const ending = parent?.SequenceNumberRange.EndingSequenceNumber as string;
@@ -132,13 +132,13 @@ test("I11: pages hold at most 10 MiB and 10,000 records, and together everything
   const data = Buffer.alloc(MIB - 8).toString("base64");
   for (let i = 0; i < 5; i++) {
     const Records = Array.from({ length: 6 }, () => ({ PartitionKey: "k", Data: data }));
-    expect((await call("PutRecords", { StreamName: "i11", Records })).body?.FailedRecordCount).toBe(0);
+    expect((await call("PutRecords", { StreamName: "i11", Records })).body.FailedRecordCount).toBe(0);
   }
   for (let i = 0; i < 50; i++) {
     const Records = Array.from({ length: 500 }, (_, j) => ({
       ...{ PartitionKey: "k", Data: Buffer.from(`${i * 500 + j}`).toString("base64") },
     }));
-    expect((await call("PutRecords", { StreamName: "i11small", Records })).body?.FailedRecordCount).toBe(0);
+    expect((await call("PutRecords", { StreamName: "i11small", Records })).body.FailedRecordCount).toBe(0);
   }
   const pagesOf = async (stream: string, limit?: number): Promise<Page[]> => {
     const pages: Page[] = [];

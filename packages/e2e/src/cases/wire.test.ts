@@ -21,15 +21,15 @@ async function read(stream: string, options: RawOptions = {}): Promise<Record<st
   const start = await call("GetShardIterator", {
     ...{ StreamName: stream, ShardId: SHARD_0, ShardIteratorType: "TRIM_HORIZON" },
   });
-  const page = await call("GetRecords", { ShardIterator: start.body?.ShardIterator }, options);
-  return page.body?.Records as Record<string, unknown>[];
+  const page = await call("GetRecords", { ShardIterator: start.body.ShardIterator }, options);
+  return page.body.Records as Record<string, unknown>[];
 }
 
 async function active(stream: string, region?: string): Promise<void> {
   const options = region === undefined ? {} : { region };
   await eventually(async () => {
     const answer = await call("DescribeStreamSummary", { StreamName: stream }, options);
-    return (answer.body?.StreamDescriptionSummary as { StreamStatus?: string } | undefined)?.StreamStatus === "ACTIVE";
+    return (answer.body.StreamDescriptionSummary as { StreamStatus?: string } | undefined)?.StreamStatus === "ACTIVE";
   }, 10_000);
 }
 
@@ -47,8 +47,8 @@ test("W01: dates are milliseconds in CBOR and seconds in JSON, name the same ins
     const Timestamp = encoding === "cbor" ? new Instant(sinceMs) : sinceMs / 1_000;
     const input = { StreamName: "w01", ShardId: SHARD_0, ShardIteratorType: "AT_TIMESTAMP", Timestamp };
     const { body } = await call("GetShardIterator", input, { encoding });
-    const page = await call("GetRecords", { ShardIterator: body?.ShardIterator });
-    expect(page.body?.Records).toHaveLength(1);
+    const page = await call("GetRecords", { ShardIterator: body.ShardIterator });
+    expect(page.body.Records).toHaveLength(1);
   }
 });
 
@@ -62,7 +62,7 @@ test("W03: CBOR in every form that writers have is equal; what is cut off is a S
     for (const indefinite of [true, false]) {
       const bytes = encodeCbor(input, { indefinite });
       const answer = await call("PutRecords", bytes, { encoding: "cbor" });
-      expect([answer.status, answer.body?.FailedRecordCount]).toEqual([200, 0]);
+      expect([answer.status, answer.body.FailedRecordCount]).toEqual([200, 0]);
       for (const cut of [1, bytes.length >> 1, bytes.length - 1]) {
         const broken = await call("PutRecords", bytes.subarray(0, cut), { encoding: "cbor" });
         expect([broken.status, broken.error]).toEqual([400, "SerializationException"]);
@@ -101,7 +101,7 @@ test("W09: a consumer's ARN ends in its time of creation; lists are empty, never
   const StreamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/w09";
   const register = async (): Promise<string> => {
     const { body } = await call("RegisterStreamConsumer", { StreamARN, ConsumerName: "app" });
-    return (body?.Consumer as { ConsumerARN: string }).ConsumerARN;
+    return (body.Consumer as { ConsumerARN: string }).ConsumerARN;
   };
   const first = await register();
   expect(first).toMatch(/^arn:aws:kinesis:us-east-1:000000000000:stream\/w09\/consumer\/app:\d{10}$/);
@@ -115,19 +115,19 @@ test("W09: a consumer's ARN ends in its time of creation; lists are empty, never
   }, 5_000).catch(() => expect.fail("a consumer that is made again has its old ARN"));
   const lists = await call("EnableEnhancedMonitoring", { StreamName: "w09", ShardLevelMetrics: ["IncomingBytes"] });
   expect(lists.body).toMatchObject({ CurrentShardLevelMetrics: [], DesiredShardLevelMetrics: ["IncomingBytes"] });
-  expect((await call("ListStreamConsumers", { StreamARN })).body?.Consumers).toEqual([]);
-  expect((await call("ListTagsForStream", { StreamName: "w09" })).body?.Tags).toEqual([]);
+  expect((await call("ListStreamConsumers", { StreamARN })).body.Consumers).toEqual([]);
+  expect((await call("ListTagsForStream", { StreamName: "w09" })).body.Tags).toEqual([]);
 });
 
 test("W11: pages of shards by token alone; mixtures and altered tokens are refused", async () => {
   const first = await call("ListShards", { StreamName: "w11", MaxResults: 10 });
-  const second = await call("ListShards", { NextToken: first.body?.NextToken, MaxResults: 10 });
-  const third = await call("ListShards", { NextToken: second.body?.NextToken, MaxResults: 10 });
-  const pages = [first, second, third].map(({ body }) => body?.Shards as { ShardId: string }[]);
+  const second = await call("ListShards", { NextToken: first.body.NextToken, MaxResults: 10 });
+  const third = await call("ListShards", { NextToken: second.body.NextToken, MaxResults: 10 });
+  const pages = [first, second, third].map(({ body }) => body.Shards as { ShardId: string }[]);
   expect(pages.map((page) => page.length)).toEqual([10, 10, 5]);
   expect(new Set(pages.flat().map(({ ShardId }) => ShardId)).size).toBe(25);
   expect(third.body).not.toHaveProperty("NextToken");
-  const token = first.body?.NextToken as string;
+  const token = first.body.NextToken as string;
   const StreamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/w11";
   const altered = `${token.slice(0, 20)}${token[20] === "A" ? "B" : "A"}${token.slice(21)}`;
   for (const input of [
@@ -154,8 +154,8 @@ test("W13: each filter of shards says what it says, over all pages", async () =>
     for (;;) {
       const { body, status } = await call("ListShards", { ...input, MaxResults: 1 });
       expect(status).toBe(200);
-      for (const { ShardId } of body?.Shards as { ShardId: string }[]) found.push(Number(ShardId.slice(-12)));
-      if (body?.NextToken === undefined) return found;
+      for (const { ShardId } of body.Shards as { ShardId: string }[]) found.push(Number(ShardId.slice(-12)));
+      if (body.NextToken === undefined) return found;
       input = { NextToken: body.NextToken };
     }
   };
@@ -173,18 +173,18 @@ test("W15: the exact sizes pass, one more fails as a whole", async () => {
     PartitionKey: "k".repeat(keyBytes),
   });
   const putAll = (Records: unknown[]) => call("PutRecords", { StreamName: "w15", Records });
-  expect((await putAll(Array.from({ length: 500 }, () => record(1)))).body?.FailedRecordCount).toBe(0);
+  expect((await putAll(Array.from({ length: 500 }, () => record(1)))).body.FailedRecordCount).toBe(0);
   expect((await putAll(Array.from({ length: 501 }, () => record(1)))).error).toBe("ValidationException");
-  expect((await putAll([record(MIB - 10, 10)])).body?.FailedRecordCount).toBe(0);
+  expect((await putAll([record(MIB - 10, 10)])).body.FailedRecordCount).toBe(0);
   expect((await putAll([record(10), record(MIB - 9, 10)])).error).toBe("ValidationException");
-  expect((await putAll([record(10, 256)])).body?.FailedRecordCount).toBe(0);
+  expect((await putAll([record(10, 256)])).body.FailedRecordCount).toBe(0);
   expect((await putAll([record(10, 257)])).error).toBe("ValidationException");
   const wide = { Data: "AA==", PartitionKey: "ü".repeat(256) };
-  expect((await putAll([wide])).body?.FailedRecordCount).toBe(0);
+  expect((await putAll([wide])).body.FailedRecordCount).toBe(0);
   expect((await putAll([{ ...wide, PartitionKey: "ü".repeat(257) }])).error).toBe("ValidationException");
   // The newest limit of a request is 10 MiB, keys included.
   const full = Array.from({ length: 10 }, () => record(MIB - 8, 8));
-  expect((await putAll(full)).body?.FailedRecordCount).toBe(0);
+  expect((await putAll(full)).body.FailedRecordCount).toBe(0);
   const over = await putAll([...full, record(0, 1)]);
   expect([over.status, over.error]).toEqual([400, "InvalidArgumentException"]);
 });
@@ -194,7 +194,7 @@ test("W17: each region has its own streams, and its name in their ARNs", async (
     expect((await call("CreateStream", { StreamName: "w17", ShardCount: 1 }, { region })).status).toBe(200);
     await active("w17", region);
     const { body } = await call("DescribeStreamSummary", { StreamName: "w17" }, { region });
-    const { StreamARN } = body?.StreamDescriptionSummary as { StreamARN: string };
+    const { StreamARN } = body.StreamDescriptionSummary as { StreamARN: string };
     expect(StreamARN).toBe(`arn:aws:kinesis:${region}:000000000000:stream/w17`);
   }
   await call("PutRecord", { StreamName: "w17", PartitionKey: "k", Data: "AA==" }, { region: "eu-west-1" });
@@ -214,7 +214,7 @@ test("W19: parallel puts are all there, once, and a sequential writer's numbers 
     );
     for (const { status, body } of answers) {
       expect(status).toBe(200);
-      acknowledged.add(`${body?.ShardId as string}/${body?.SequenceNumber as string}`);
+      acknowledged.add(`${body.ShardId as string}/${body.SequenceNumber as string}`);
     }
   }
   expect(acknowledged.size).toBe(600);
@@ -222,8 +222,8 @@ test("W19: parallel puts are all there, once, and a sequential writer's numbers 
   for (const shard of [0, 1]) {
     const ShardId = `shardId-00000000000${shard}`;
     const start = await call("GetShardIterator", { StreamName: stream, ShardId, ShardIteratorType: "TRIM_HORIZON" });
-    const { body } = await call("GetRecords", { ShardIterator: start.body?.ShardIterator });
-    const numbers = (body?.Records as { SequenceNumber: string }[]).map(({ SequenceNumber }) => SequenceNumber);
+    const { body } = await call("GetRecords", { ShardIterator: start.body.ShardIterator });
+    const numbers = (body.Records as { SequenceNumber: string }[]).map(({ SequenceNumber }) => SequenceNumber);
     expect(numbers.toSorted((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1))).toEqual(numbers);
     stored.push(...numbers.map((number) => `${ShardId}/${number}`));
   }
@@ -242,7 +242,7 @@ test("W22: DescribeStream pages through 250 shards in order, ListShards gives th
     for (;;) {
       const input = { StreamName: "w22", Limit: limit, ExclusiveStartShardId: start };
       const { body } = await call("DescribeStream", input);
-      const description = body?.StreamDescription as { Shards: { ShardId: string }[]; HasMoreShards: boolean };
+      const description = body.StreamDescription as { Shards: { ShardId: string }[]; HasMoreShards: boolean };
       const page = description.Shards.map(({ ShardId }) => ShardId);
       expect(page.length).toBe(Math.min(size, 250 - ids.length));
       ids.push(...page);
@@ -253,7 +253,7 @@ test("W22: DescribeStream pages through 250 shards in order, ListShards gives th
     expect(ids).toEqual(Array.from({ length: 250 }, (_, i) => `shardId-${String(i).padStart(12, "0")}`));
   }
   expect((await call("DescribeStream", { StreamName: "w22", Limit: 10_001 })).error).toBe("ValidationException");
-  expect((await call("ListShards", { StreamName: "w22" })).body?.Shards).toHaveLength(250);
+  expect((await call("ListShards", { StreamName: "w22" })).body.Shards).toHaveLength(250);
 });
 
 describe("W07, X11", () => {
@@ -326,13 +326,13 @@ describe("W07, X11", () => {
     for (const [operation, input, members] of calls) {
       const fixed = encoding === "cbor" ? withBytes(input) : input;
       const answer = await call(operation, fixed, { encoding });
-      const seen = [operation, answer.status, answer.error, answer.body === undefined ? EMPTY : undefined];
+      const seen = [operation, answer.status, answer.error, answer.bytes.length === 0 ? EMPTY : undefined];
       if (members === EMPTY) {
         expect(seen).toEqual([operation, 200, undefined, EMPTY]);
         expect(answer.headers["content-length"]).toBe("0");
       } else {
-        expect([...seen, answer.body?.message].slice(0, 3)).toEqual([operation, 200, undefined]);
-        expect(Object.keys(answer.body ?? {})).toEqual(expect.arrayContaining([...members]));
+        expect([...seen, answer.body.message].slice(0, 3)).toEqual([operation, 200, undefined]);
+        expect(Object.keys(answer.body)).toEqual(expect.arrayContaining([...members]));
       }
       expect(answer.headers["content-type"]).toBe(`application/x-amz-${encoding}-1.1`);
       if (operation !== "DeleteStream") await active("w07");

@@ -5,8 +5,8 @@ export interface RawAnswer {
   readonly status: number;
   readonly headers: NodeJS.Dict<string | string[]>;
   readonly bytes: Buffer;
-  /** Parsed by its content type; undefined when empty. */
-  readonly body: Record<string, unknown> | undefined;
+  /** Parsed by its content type. Without members when there is none (see `bytes`). */
+  readonly body: Record<string, unknown>;
   /** Of an error, without its namespace. */
   readonly error: string | undefined;
 }
@@ -49,8 +49,8 @@ export function callRaw(
         response.on("error", reject);
         response.on("end", () => {
           const bytes = Buffer.concat(chunks);
-          const parsed = bytes.length === 0 ? undefined : parse(bytes, response.headers["content-type"] ?? "");
-          const type = parsed?.__type;
+          const parsed = bytes.length === 0 ? {} : parse(bytes, response.headers["content-type"] ?? "");
+          const type = parsed.__type;
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
