@@ -131,6 +131,8 @@ export class GrpcPeerTransport implements PeerTransport {
       if (from === undefined || this.#incoming.get(from) !== call) return;
       this.#incoming.delete(from);
       this.#handler?.disconnected(from);
+      // The news of an old process's death may come after our stream to the new one is up, and that one will not come up again.
+      if (this.#outgoing.get(from)?.isConnected === true) this.#handler?.connected(from);
     };
     call.on("data", ({ payload }: RawFrame) => {
       try {
@@ -196,6 +198,10 @@ class OutgoingPeer {
   #failures = 0;
   #drainListeners: (() => void)[] = [];
   bufferedBytes = 0;
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
 
   constructor(nodeId: NodeId, address: string, options: GrpcTransportOptions, handler: () => PeerHandler | undefined) {
     this.#nodeId = nodeId;
