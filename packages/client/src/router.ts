@@ -1,10 +1,14 @@
 import {
   type AppendResult,
+  type ClaimRequest,
+  type ClaimVerdict,
   decodeAppendResult,
+  decodeClaimVerdict,
   decodeLocateResult,
   decodeReadResult,
   decodeThrottled,
   encodeAppendPrefix,
+  encodeClaimRequest,
   encodeLocateRequest,
   encodeReadRequest,
   type LocateRequest,
@@ -115,6 +119,12 @@ class LeaderShardRouter implements ClosableShardRouter {
     if (!request.anyReplica) call.anyReplicaBody = [encodeReadRequest({ ...request, anyReplica: true })];
     const result = await this.#run(call);
     return { ...result, isCurrent: !call.isAnyReplica };
+  }
+
+  claim(request: ClaimRequest, options: CallOptions): Promise<ClaimVerdict> {
+    const body = [encodeClaimRequest(request)];
+    const { clock } = this.#options;
+    return this.#run(newShardCall(clock, request.groupId, RequestKind.claim, body, options, decodeClaimVerdict));
   }
 
   locate(request: LocateRequest, options: CallOptions): Promise<LocateResult> {

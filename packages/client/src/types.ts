@@ -1,6 +1,8 @@
 import type {
   AppendResult,
   BrokerHeartbeat,
+  ClaimRequest,
+  ClaimVerdict,
   ClusterStatus,
   Command,
   CommandResult__Output,
@@ -58,6 +60,8 @@ export interface ShardRouter {
   read(request: ReadRequest, options: CallOptions): Promise<RoutedReadResult>;
   /** Committed batches as they commit, until the end of a closed shard or the abort. @throws ShardGone */
   subscribe(groupId: number, fromOffset: number, signal: AbortSignal): AsyncIterable<ReadResult>;
+  /** One subscription of a consumer at a time: asks the shard's leader. @throws ShardUnavailable, ShardGone */
+  claim(request: ClaimRequest, options: CallOptions): Promise<ClaimVerdict>;
   /** @throws ShardUnavailable, ShardGone */
   locate(request: LocateRequest, options: CallOptions): Promise<LocateResult>;
 }

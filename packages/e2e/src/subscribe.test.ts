@@ -37,8 +37,18 @@ class Reader {
   readonly latenciesMs: number[] = [];
   last: SubscribeToShardEvent | undefined;
   isOver = false;
+  failure: unknown;
 
   async run(input: SubscribeToShardCommandInput): Promise<void> {
+    try {
+      await this.#read(input);
+    } catch (error) {
+      this.failure = error;
+    }
+    this.isOver = true;
+  }
+
+  async #read(input: SubscribeToShardCommandInput): Promise<void> {
     const { EventStream } = await client.send(new SubscribeToShardCommand(input));
     for await (const { SubscribeToShardEvent: event } of EventStream ?? []) {
       if (event === undefined) continue;
@@ -49,7 +59,6 @@ class Reader {
         if (acknowledgedMs !== undefined) this.latenciesMs.push(performance.now() - acknowledgedMs);
       }
     }
-    this.isOver = true;
   }
 }
 
@@ -91,6 +100,7 @@ test("records are pushed as they are put, and the next subscription goes on wher
   });
   await eventually(() => second.texts.length === 1 && reader.isOver, 10_000);
   expect(second.texts).toEqual(["later"]);
+  expect(reader.failure).toMatchObject({ name: "ResourceInUseException" });
   await running;
 }, 60_000);
 
@@ -104,6 +114,7 @@ test("a reader at the end of a split shard is told its children", async () => {
     new SplitShardCommand({ StreamName: "split", ShardToSplit: SHARD_0, NewStartingHashKey: String(2n ** 127n) }),
   );
   await running;
+  expect(reader.failure).toBeUndefined();
   expect(reader.last?.ContinuationSequenceNumber).toBeUndefined();
   expect(reader.last?.ChildShards?.map(({ ShardId }) => ShardId)).toEqual([
     "shardId-000000000001",

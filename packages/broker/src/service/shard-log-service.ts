@@ -2,8 +2,10 @@ import { type ServerWritableStream, status as grpcStatus } from "@grpc/grpc-js";
 import { NotLeader } from "@millrace/multiraft";
 import {
   decodeAppendRequest,
+  decodeClaimRequest,
   decodeLocateRequest,
   decodeReadRequest,
+  encodeClaimVerdict,
   encodeReadResultPrefix,
   type FrameItem,
   type RawFrame,
@@ -102,6 +104,17 @@ function handleRead(options: ServiceOptions, item: FrameItem, respond: RespondIt
         respond(status, body);
       })
       .catch(failed);
+    return;
+  }
+  if (item.kind === RequestKind.claim) {
+    const request = decodeClaimRequest(item.body);
+    const shard = node()?.shard(request.groupId);
+    if (shard === undefined) respond(ShardLogStatus.unknownGroup, NOTHING);
+    else if (!shard.isLeading) respond(ShardLogStatus.notLeader, [Buffer.from(shard.group.leaderId ?? "")]);
+    else {
+      const verdict = shard.claims.claim(request, clock.monotonicMs());
+      respond(ShardLogStatus.ok, [encodeClaimVerdict(verdict)]);
+    }
     return;
   }
   if (item.kind === RequestKind.locate) {

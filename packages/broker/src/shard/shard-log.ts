@@ -20,6 +20,7 @@ import type { ByteBudget } from "./byte-budget.ts";
 import { encodeTruncate, isBatchEntry, truncationOf } from "./entries.ts";
 import { LeadershipProof } from "./leadership-proof.ts";
 import { ShardState } from "./shard-state.ts";
+import { SubscriptionClaims } from "./subscription-claims.ts";
 
 export interface ShardLogOptions {
   readonly groupId: number;
@@ -46,6 +47,8 @@ export class ShardLog implements StateMachine {
   readonly #appender: Appender;
   readonly #commitListeners = new Set<() => void>();
   readonly #proof: LeadershipProof;
+  /** While this replica leads: others do not know them. */
+  readonly claims = new SubscriptionClaims();
   #state = new ShardState();
   #group: GroupHandle | undefined;
 

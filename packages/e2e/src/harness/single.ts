@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
-import { freePort, PROGRAM } from "./cluster.ts";
+import { type ClusterStatus, eventually, freePort, PROGRAM } from "./cluster.ts";
 
 const READY_TIMEOUT_MS = 20_000;
 
@@ -14,6 +14,7 @@ export class SingleNode {
   readonly dataDir: string;
   readonly #arguments: readonly string[];
   readonly #clients: KinesisClient[] = [];
+  readonly #gateways: ChildProcess[] = [];
   #process: ChildProcess | undefined;
   /** Of the latest start, to the ready line. */
   startupMs = 0;
@@ -87,6 +88,32 @@ export class SingleNode {
     return stdout;
   }
 
+  /** One more gateway of this node's cluster, in a process of its own; returns its endpoint. */
+  async addGateway(): Promise<string> {
+    const status = JSON.parse(await this.run("status", "--json")) as ClusterStatus;
+    const controller = status.nodes.find(({ role }) => role === "controller");
+    const port = await freePort();
+    const child = spawn(
+      process.execPath,
+      [
+        ...[PROGRAM, "start", "--role", "gateway", "--id", "gateway-2", "--listen", `127.0.0.1:${port}`],
+        ...["--controllers", `single=${controller?.address ?? ""}`, "--data-dir", join(this.dataDir, "gateway-2")],
+      ],
+      { stdio: "ignore" },
+    );
+    this.#gateways.push(child);
+    const endpoint = `http://127.0.0.1:${port}`;
+    await eventually(
+      () =>
+        fetch(endpoint).then(
+          () => true,
+          () => false,
+        ),
+      READY_TIMEOUT_MS,
+    );
+    return endpoint;
+  }
+
   async kill(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null;
@@ -97,6 +124,10 @@ export class SingleNode {
 
   async destroy(): Promise<void> {
     for (const client of this.#clients) client.destroy();
+    for (const gateway of this.#gateways) {
+      const exited = new Promise((resolve) => gateway.once("exit", resolve));
+      if (gateway.exitCode === null && gateway.kill("SIGTERM")) await exited;
+    }
     await this.kill("SIGTERM");
     rmSync(this.dataDir, { recursive: true, force: true });
   }

@@ -6,6 +6,7 @@ import { rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import { encodeInitialResponse, encodeModelEvent, EVENT_STREAM_CONTENT_TYPE } from "../protocol/event-stream.ts";
 import { parseInput } from "../protocol/read-input.ts";
+import { type ClaimedSubscription, claimSubscription } from "../records/claim-subscription.ts";
 import { collectRecords } from "../records/collect-records.ts";
 import { kinesisRecord } from "../records/write-records.ts";
 import { consumerOf } from "../resources.ts";
@@ -16,19 +17,9 @@ import type { Operation, Services } from "./operation.ts";
 const LIFETIME_MS = 300_000;
 /** Clients give up after ten seconds of silence. */
 const IDLE_EVENT_EVERY_MS = 4_000;
-/** A second subscription within this time of the first is refused; later it takes over. */
-const TAKEOVER_AFTER_MS = 5_000;
 const CHILDREN_WAIT_MS = 10_000;
 const BYTES_PER_SECOND = 2 * MIB;
 const EVENT_LIMITS = { recordsMax: 10_000, bytesMax: 2 * MIB };
-
-interface Subscription {
-  readonly startedMs: number;
-  readonly ended: AbortController;
-}
-
-/** Of this gateway, by consumer and shard. */
-const subscriptions = new WeakMap<Services, Map<string, Subscription>>();
 
 /** Enhanced fan-out: events over one HTTP/2 stream, pushed as records commit. AWS: SubscribeToShard. */
 export const subscribeToShard: Operation = {
@@ -50,40 +41,25 @@ export const subscribeToShard: Operation = {
     const { Type, SequenceNumber, Timestamp } = input.StartingPosition;
     const start = { ShardIteratorType: Type, StartingSequenceNumber: SequenceNumber, Timestamp };
     const offset = await offsetOf(start, shard, services, request);
-    const subscription = begin(services, `${input.ConsumerARN} ${shard.shardId}`, () =>
-      awsError("SUBSCRIPTION_IN_USE", { shardId: shard.shardId, stream, accountId, consumer: consumer.name }),
-    );
-    return { contentType: EVENT_STREAM_CONTENT_TYPE, stream: events(services, request, shard, offset, subscription) };
+    const inUse = () =>
+      awsError("SUBSCRIPTION_IN_USE", { shardId: shard.shardId, stream, accountId, consumer: consumer.name });
+    const claimed = await claimSubscription(services, shard, input.ConsumerARN, request.signal);
+    if (claimed === "inUse") throw inUse();
+    return { contentType: EVENT_STREAM_CONTENT_TYPE, stream: events(services, request, shard, offset, claimed, inUse) };
   },
 };
-
-function begin(services: Services, key: string, inUse: () => Error): Subscription & { end(): void } {
-  const all = subscriptions.get(services) ?? new Map<string, Subscription>();
-  subscriptions.set(services, all);
-  const nowMs = services.clock.monotonicMs();
-  const before = all.get(key);
-  if (before !== undefined && nowMs - before.startedMs < TAKEOVER_AFTER_MS) throw inUse();
-  before?.ended.abort();
-  const subscription = { startedMs: nowMs, ended: new AbortController() };
-  all.set(key, subscription);
-  return {
-    ...subscription,
-    end: () => {
-      subscription.ended.abort();
-      if (all.get(key) === subscription) all.delete(key);
-    },
-  };
-}
 
 async function* events(
   services: Services,
   { signal }: ApiRequest,
   shard: ShardView,
   fromOffset: number,
-  subscription: Subscription & { end(): void },
+  subscription: ClaimedSubscription,
+  superseded: () => Error,
 ): AsyncGenerator<Uint8Array> {
   const { clock, router, hasQuotas } = services;
-  const over = AbortSignal.any([signal, subscription.ended.signal]);
+  const finished = new AbortController();
+  const over = AbortSignal.any([signal, subscription.superseded, finished.signal]);
   const deadlineMs = clock.monotonicMs() + LIFETIME_MS;
   const isPaced = hasQuotas && shard.stream.stream.mode === "PROVISIONED";
   let nextOffset = fromOffset;
@@ -95,7 +71,7 @@ async function* events(
     while (!over.aborted && clock.monotonicMs() < deadlineMs) {
       const waitMs = Math.min(IDLE_EVENT_EVERY_MS, deadlineMs - clock.monotonicMs());
       const result = await within(page, waitMs, services);
-      if (over.aborted) return;
+      if (over.aborted) break;
       if (result === undefined) {
         yield event(services, shard, nextOffset, undefined);
         continue;
@@ -123,12 +99,14 @@ async function* events(
       }
       page = pages.next();
     }
+    if (subscription.superseded.aborted) throw superseded();
   } catch (error) {
     if (!(error instanceof ShardGone)) throw error;
     const { name: stream, accountId } = shard.stream.key;
     throw awsError("STREAM_NOT_FOUND", { stream, accountId }, { cause: error });
   } finally {
-    subscription.end();
+    finished.abort();
+    await subscription.end();
   }
 }
 

@@ -81,3 +81,21 @@ describe("the body of", () => {
     );
   });
 });
+
+test("a claim reads as it was written", () => {
+  const claim = fc.record({
+    ...{ groupId: u64, startedMs: u64, consumer: fc.string({ unit: "grapheme" }) },
+    kind: fc.constantFrom("first" as const, "renewal" as const, "release" as const),
+    subscriptionId: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString("hex")),
+  });
+  fc.assert(
+    fc.property(claim, (value) => {
+      const body = messages.encodeClaimRequest(value);
+      expect(messages.decodeClaimRequest(body)).toEqual(value);
+      expect(() => messages.decodeClaimRequest(body.subarray(0, 32))).toThrow(RangeError);
+    }),
+  );
+  for (const verdict of ["granted", "inUse", "superseded"] as const) {
+    expect(messages.decodeClaimVerdict(messages.encodeClaimVerdict(verdict))).toBe(verdict);
+  }
+});

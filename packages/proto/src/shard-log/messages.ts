@@ -4,7 +4,7 @@ import { type BinaryReader, BinaryWriter, readerOf } from "./binary.ts";
  * Bodies of the items on the ShardLog streams. `kind` of a request is one of RequestKind; `kind` of an answer is a
  * ShardLogStatus. Little-endian; u64 as two u32.
  */
-export const RequestKind = { append: 1, read: 2, locate: 3 } as const;
+export const RequestKind = { append: 1, read: 2, locate: 3, claim: 4 } as const;
 
 /** Stable numbers: they travel between versions. */
 export const ShardLogStatus = {
@@ -175,6 +175,53 @@ export function encodeLocateResult(result: LocateResult): Buffer {
 export function decodeLocateResult(body: Buffer): LocateResult {
   const reader = readerOf(body);
   return { ...readPosition(reader), offset: reader.u64() };
+}
+
+/** One subscription of a consumer to a shard, at its leader. `first` asks for it, `renewal` keeps it, `release` gives it up. */
+export interface ClaimRequest {
+  readonly groupId: number;
+  readonly kind: "first" | "renewal" | "release";
+  /** By the wall clock of who subscribes. */
+  readonly startedMs: number;
+  /** 32 hexadecimal digits, of this subscription alone. */
+  readonly subscriptionId: string;
+  /** Names the consumer, the same for all who ask. */
+  readonly consumer: string;
+}
+
+/** `inUse`: another one began a moment ago. `superseded`: a later one has taken over. */
+export type ClaimVerdict = "granted" | "inUse" | "superseded";
+
+const CLAIM_KINDS = ["first", "renewal", "release"] as const;
+const CLAIM_VERDICTS = ["granted", "inUse", "superseded"] as const;
+const SUBSCRIPTION_ID_SIZE_BYTES = 16;
+
+export function encodeClaimRequest({ groupId, kind, startedMs, subscriptionId, consumer }: ClaimRequest): Buffer {
+  const head = new BinaryWriter(17).u64(groupId).u8(CLAIM_KINDS.indexOf(kind)).u64(startedMs).finish();
+  return Buffer.concat([head, Buffer.from(subscriptionId, "hex"), Buffer.from(consumer)]);
+}
+
+/** @throws RangeError */
+export function decodeClaimRequest(body: Buffer): ClaimRequest {
+  const reader = readerOf(body);
+  const groupId = reader.u64();
+  const kind = CLAIM_KINDS[reader.u8()];
+  const startedMs = reader.u64();
+  const rest = reader.rest();
+  if (kind === undefined || rest.length < SUBSCRIPTION_ID_SIZE_BYTES) throw new RangeError("a claim is malformed");
+  const subscriptionId = rest.toString("hex", 0, SUBSCRIPTION_ID_SIZE_BYTES);
+  return { groupId, kind, startedMs, subscriptionId, consumer: rest.toString("utf8", SUBSCRIPTION_ID_SIZE_BYTES) };
+}
+
+export function encodeClaimVerdict(verdict: ClaimVerdict): Buffer {
+  return new BinaryWriter(1).u8(CLAIM_VERDICTS.indexOf(verdict)).finish();
+}
+
+/** @throws RangeError */
+export function decodeClaimVerdict(body: Buffer): ClaimVerdict {
+  const verdict = CLAIM_VERDICTS[readerOf(body).u8()];
+  if (verdict === undefined) throw new RangeError("a verdict that is not known here");
+  return verdict;
 }
 
 function writePosition(writer: BinaryWriter, position: ShardPosition): BinaryWriter {
