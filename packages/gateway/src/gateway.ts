@@ -5,6 +5,7 @@ import type { ApiRequest, ApiResponse } from "./http/api-types.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import type { Services } from "./operations/operation.ts";
 import { OPERATION_TABLE } from "./operations/table.ts";
+import { RateQuotas } from "./quotas.ts";
 import { TokenSealer } from "./tokens.ts";
 
 export interface GatewayOptions {
@@ -68,6 +69,7 @@ export class Gateway {
       router,
       tokens: new TokenSealer(Buffer.from(identity.tokenKey), world.random),
       hasQuotas: identity.settings?.quotas !== "off",
+      rates: new RateQuotas(),
     };
     return this.#services;
   }

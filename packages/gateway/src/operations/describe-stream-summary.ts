@@ -1,5 +1,10 @@
+import type { StreamView } from "@millrace/client";
 import { encryptionOf, shardLevelMetrics, streamArn, streamOf } from "../streams.ts";
 import { defineOperation } from "./operation.ts";
+
+function recordDistributionOf({ stream }: StreamView): "AUTO" | "USER_PARTITION_KEY" {
+  return stream.recordDistribution === "AUTO" ? "AUTO" : "USER_PARTITION_KEY";
+}
 
 export const describeStreamSummary = defineOperation("DescribeStreamSummary", (input, { metadata }, request) => {
   const view = streamOf(metadata, input, request);
@@ -17,6 +22,7 @@ export const describeStreamSummary = defineOperation("DescribeStreamSummary", (i
       OpenShardCount: stream.status === "CREATING" ? 0 : view.openShards.length,
       ConsumerCount: stream.consumers.length,
       MaxRecordSizeInKiB: stream.maxRecordSizeKib,
+      ...(stream.mode === "ON_DEMAND" ? { RecordDistributionStrategy: recordDistributionOf(view) } : {}),
     },
   };
 });

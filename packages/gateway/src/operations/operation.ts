@@ -5,6 +5,7 @@ import type { OperationInputs, OperationOutputs } from "../model/generated/kines
 import type { OperationName } from "../model/shapes.ts";
 import { parseInput } from "../protocol/read-input.ts";
 import { serializeOutput } from "../protocol/write-output.ts";
+import { type RateQuotas, rateSubjectOf } from "../quotas.ts";
 import type { TokenSealer } from "../tokens.ts";
 
 /** What every operation works with. */
@@ -18,6 +19,7 @@ export interface Services {
   readonly tokens: TokenSealer;
   /** False: the cluster has no quotas. */
   readonly hasQuotas: boolean;
+  readonly rates: RateQuotas;
 }
 
 export interface Operation {
@@ -38,6 +40,7 @@ export function defineOperation<N extends OperationName>(
     name,
     async respond(services, request) {
       const input = parseInput(name, request.encoding, request.body);
+      if (services.hasQuotas) services.rates.take(name, rateSubjectOf(input, request), services.clock.monotonicMs());
       const output = await run(input, services, request);
       return { status: 200, body: serializeOutput(name, request.encoding, output) };
     },

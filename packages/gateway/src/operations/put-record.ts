@@ -3,14 +3,14 @@ import { awsError } from "../errors.ts";
 import { rehearseCall } from "../faults.ts";
 import { parsePut } from "../protocol/put-batch.ts";
 import { serializeOutput } from "../protocol/write-output.ts";
-import { checkSizes, isEncrypted, storeRecords, writableStream } from "../records/put-records.ts";
+import { checkSizes, isEncrypted, putHooks, storeRecords, writableStream } from "../records/put-records.ts";
 import type { Operation } from "./operation.ts";
 
 export const putRecord: Operation = {
   name: "PutRecord",
   async respond(services, request) {
     const { encoding, body } = request;
-    const put = parsePut("PutRecord", encoding, body);
+    const put = parsePut("PutRecord", encoding, body, putHooks(services, request));
     const view = writableStream(services, put, request);
     const { name, accountId } = view.key;
     checkSizes(put, view, () => "data");

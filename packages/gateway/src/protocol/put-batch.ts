@@ -27,7 +27,12 @@ export interface PutBatch {
   readonly data: Buffer;
   readonly dataOffsets: Uint32Array;
   readonly dataLengths: Uint32Array;
+  /** Set: the stream distributes its records by itself, wherever the request's identity leads, and their keys route nothing. */
+  readonly distributedBy?: Buffer;
 }
+
+/** Neighbours stay together, so that a request is few batches; a full one is spread over several shards. */
+const RECORDS_DISTRIBUTED_TOGETHER = 100;
 
 /**
  * Reads and validates a put. The scanner takes what SDKs send; everything else, and every error, goes the general way.
@@ -100,6 +105,12 @@ function batchOf(
  * @throws AwsError INVALID_EXPLICIT_HASH_KEY if it is above 2^128 - 1
  */
 export function routingHashKey(batch: PutBatch, index: number, target: Uint32Array): void {
+  if (batch.distributedBy !== undefined) {
+    const group = Buffer.from(`${Math.floor(index / RECORDS_DISTRIBUTED_TOGETHER)}`);
+    const seed = Buffer.concat([batch.distributedBy, group]);
+    md5Words(seed, 0, seed.length, target);
+    return;
+  }
   const hashKeyLength = batch.hashKeyLengths[index] as number;
   if (hashKeyLength === 0) {
     md5Words(batch.keys, batch.keyOffsets[index] as number, batch.keyLengths[index] as number, target);

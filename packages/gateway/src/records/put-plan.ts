@@ -27,7 +27,7 @@ export function partsOf(put: PutBatch, view: StreamView, positions: Iterable<num
   for (const position of positions) {
     let shard = only;
     // With one shard there is nothing to choose, but what is no hash key must be refused.
-    if (shard === undefined || (put.hashKeyLengths[position] as number) > 0) {
+    if (shard === undefined || (put.distributedBy === undefined && (put.hashKeyLengths[position] as number) > 0)) {
       routingHashKey(put, position, words);
       shard = view.shardForHash(words[0] as number, words[1] as number, words[2] as number, words[3] as number);
     }
@@ -82,14 +82,14 @@ function packedSizeBytes(put: PutBatch, positions: readonly number[], count: num
   let sizeBytes = BATCH_HEADER_SIZE_BYTES;
   for (let i = 0; i < count; i++) {
     const position = positions[i] as number;
-    const hasHashKey = (put.hashKeyLengths[position] as number) > 0;
+    const hasHashKey = put.distributedBy === undefined && (put.hashKeyLengths[position] as number) > 0;
     sizeBytes += recordSizeBytes(put.keyLengths[position] as number, put.dataLengths[position] as number, hasHashKey);
   }
   return sizeBytes;
 }
 
 function explicitHashKey(put: PutBatch, position: number): Uint8Array | undefined {
-  if ((put.hashKeyLengths[position] as number) === 0) return undefined;
+  if (put.distributedBy !== undefined || (put.hashKeyLengths[position] as number) === 0) return undefined;
   routingHashKey(put, position, words);
   const bytes = Buffer.allocUnsafe(EXPLICIT_HASH_KEY_SIZE_BYTES);
   for (let word = 0; word < 4; word++) bytes.writeUInt32BE(words[word] as number, word * 4);

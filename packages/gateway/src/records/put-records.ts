@@ -14,6 +14,7 @@ import { isThrottledByFault } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import type { Services } from "../operations/operation.ts";
 import type { PutBatch } from "../protocol/put-batch.ts";
+import type { ValidationHooks } from "../protocol/validate-input.ts";
 import { streamNameOf } from "../streams.ts";
 import {
   batchIdOf,
@@ -97,6 +98,26 @@ function positionsBelow(count: number): number[] {
   return Array.from({ length: count }, (_, position) => position);
 }
 
+/** Records without a partition key are for streams that distribute by themselves. */
+export function putHooks({ metadata }: Services, { accountId, region }: ApiRequest): ValidationHooks {
+  return {
+    isPartitionKeyOptional: ({ StreamName, StreamARN }) => {
+      const reference = {
+        ...(typeof StreamName === "string" ? { StreamName } : {}),
+        ...(typeof StreamARN === "string" ? { StreamARN } : {}),
+      };
+      if (reference.StreamName === undefined && reference.StreamARN === undefined) return false;
+      const named = streamNameOf(reference, { accountId, region });
+      const view = metadata.stream(named.accountId, named.region, named.name);
+      return view !== undefined && distributesByItself(view);
+    },
+  };
+}
+
+function distributesByItself({ stream }: StreamView): boolean {
+  return stream.mode === "ON_DEMAND" && stream.recordDistribution === "AUTO";
+}
+
 class Storing {
   readonly #services: Services;
   readonly #request: ApiRequest;
@@ -109,9 +130,9 @@ class Storing {
     const { stream } = outcome.view;
     this.#services = services;
     this.#request = request;
-    this.#put = put;
     this.#outcome = outcome;
     this.#identity = putIdentity(request, stream.streamId, services.random);
+    this.#put = distributesByItself(outcome.view) ? { ...put, distributedBy: this.#identity } : put;
     this.#quotas = services.hasQuotas && stream.mode === "PROVISIONED";
   }
 

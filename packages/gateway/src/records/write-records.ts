@@ -30,7 +30,7 @@ export function kinesisRecord(shard: ShardView, record: StoredRecord): KinesisRe
     SequenceNumber: sequenceNumberOf(shard, record),
     ApproximateArrivalTimestamp: record.arrivalTimeMs,
     Data: record.data,
-    PartitionKey: record.partitionKey?.toString() ?? "",
+    ...(record.partitionKey === undefined ? {} : { PartitionKey: record.partitionKey.toString() }),
     ...(record.encrypted ? { EncryptionType: "KMS" as const } : {}),
   };
 }
@@ -54,8 +54,11 @@ export function writeRecordsPage(encoding: Encoding, shard: ShardView, page: Rec
     writer.ascii(`${separator}{"SequenceNumber":"${sequenceNumberOf(shard, record)}","ApproximateArrivalTimestamp":`);
     writer.ascii(`${(record.arrivalTimeMs / 1_000).toFixed(3)},"Data":"`);
     writer.base64(record.data);
-    writer.ascii('","PartitionKey":');
-    writePartitionKey(writer, record.partitionKey);
+    writer.ascii('"');
+    if (record.partitionKey !== undefined) {
+      writer.ascii(',"PartitionKey":');
+      writePartitionKey(writer, record.partitionKey);
+    }
     writer.ascii(record.encrypted ? ',"EncryptionType":"KMS"}' : "}");
     separator = ",";
   }
@@ -67,11 +70,7 @@ export function writeRecordsPage(encoding: Encoding, shard: ShardView, page: Rec
   return writer.finish();
 }
 
-function writePartitionKey(writer: ByteWriter, key: Buffer | undefined): void {
-  if (key === undefined) {
-    writer.ascii('""');
-    return;
-  }
+function writePartitionKey(writer: ByteWriter, key: Buffer): void {
   for (const byte of key) {
     // Quote, backslash, control characters and everything beyond ASCII take the careful way.
     if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) {
