@@ -27,7 +27,11 @@ function write(value: unknown, style: CborStyle, parts: Buffer[]): void {
     write(value.epochMs, style, parts);
   } else if (value === null || value === undefined) parts.push(Buffer.from([0xf6]));
   else if (typeof value === "boolean") parts.push(Buffer.from([value ? 0xf5 : 0xf4]));
-  else if (typeof value === "number") parts.push(value < 0 ? head(1, -1 - value) : head(0, value));
+  else if (typeof value === "number" && !Number.isInteger(value)) {
+    const bytes = Buffer.from([0xfb, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.writeDoubleBE(value, 1);
+    parts.push(bytes);
+  } else if (typeof value === "number") parts.push(value < 0 ? head(1, -1 - value) : head(0, value));
   else if (typeof value === "string") writeText(Buffer.from(value), 3, indefinite, parts);
   else if (value instanceof Uint8Array) writeText(Buffer.from(value), 2, false, parts);
   else if (Array.isArray(value)) {
