@@ -57,7 +57,10 @@ export class JournalLogStore implements LogStore {
   readonly #reclaimer: Reclaimer;
   /** Every group's log with all that was submitted. */
   readonly #shapes = new Map<GroupId, LogShape>();
-  /** How many truncation records of a group are on their way: until then its old one must not be copied over them. */
+  /**
+   * How many records of a group are on their way that take its truncation record's place, or away with the whole group: until then
+   * the old one must not be copied over them, nor into another stay of the group.
+   */
   readonly #truncationsQueued = new Map<GroupId, number>();
   readonly #pendingWrites = new Set<(error: Error) => void>();
   readonly #failureListeners: ((error: Error) => void)[] = [];
@@ -253,6 +256,7 @@ export class JournalLogStore implements LogStore {
     if (part.deleteGroup === true) {
       this.#cache.clear(groupId);
       this.#shapes.delete(groupId);
+      this.#truncationQueued(groupId);
       records.push({ kind: "delete", groupId });
       return;
     }
@@ -271,7 +275,7 @@ export class JournalLogStore implements LogStore {
         this.#cache.truncatePrefix(groupId, index);
         shape.truncatePrefix(index, term);
       }
-      this.#truncationsQueued.set(groupId, (this.#truncationsQueued.get(groupId) ?? 0) + 1);
+      this.#truncationQueued(groupId);
       records.push({ kind: "truncation", groupId, index, term, state, reset, moved: false, positionBytes: 0 });
     }
     if (hardState !== undefined) records.push({ kind: "hardState", groupId, hardState });
@@ -344,9 +348,14 @@ export class JournalLogStore implements LogStore {
   #markIndexed(records: readonly LogRecord[]): void {
     for (const record of records) {
       if (record instanceof CachedEntry) record.indexed = true;
+      else if (record.kind === "delete") this.#truncationArrived(record.groupId);
       else if (record.kind === "truncation" && !record.moved) this.#truncationArrived(record.groupId);
     }
     this.#cache.evict();
+  }
+
+  #truncationQueued(groupId: GroupId): void {
+    this.#truncationsQueued.set(groupId, (this.#truncationsQueued.get(groupId) ?? 0) + 1);
   }
 
   #truncationArrived(groupId: GroupId): void {
