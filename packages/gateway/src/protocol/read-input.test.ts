@@ -105,6 +105,14 @@ test.each([
   });
 });
 
+test.each(["🦀", "ж", "\u0800"])("a long text of %s is no base64, and no failure of ours", (character) => {
+  const input = { StreamName: "s", PartitionKey: "k", Data: character.repeat(300) };
+  expect(refusal(() => parseInput("PutRecord", "json", json(input)))).toMatchObject({
+    awsName: "SerializationException",
+    text: expect.stringContaining(`Invalid Base64 character: '${character}'`) as string,
+  });
+});
+
 test("bytes that are no UTF-8, endless nesting and millions of values are refused", () => {
   const bodies = [
     Buffer.concat([Buffer.from('{"ExclusiveStartStreamName":"'), Buffer.from([0xff]), Buffer.from('"}')]),

@@ -165,8 +165,9 @@ function readBooleanText(text: string): boolean {
 }
 
 function readBase64Text(text: string): Uint8Array {
-  const target = Buffer.allocUnsafe(Math.ceil(text.length / 4) * 3);
   const bytes = Buffer.from(text, "utf8");
+  // By its bytes: what is no base64 may have more of them than characters.
+  const target = Buffer.allocUnsafe(Math.ceil(bytes.length / 4) * 3);
   const sizeBytes = decodeBase64(bytes, 0, bytes.length, target, 0);
   if (sizeBytes !== -1) return target.subarray(0, sizeBytes);
   const problem = base64Problem(text) ?? "Invalid Base64 character";
