@@ -1,21 +1,65 @@
-// Real clients in other languages against a real cluster: node packages/e2e/interop/run.mjs [suite ...]
-// A suite whose tools this machine lacks is skipped, by name.
-import { spawnSync } from "node:child_process";
+// Real clients in other languages against a real cluster: npm run interop -- [suite ...] [--write]
+// A suite whose tools this machine lacks is skipped, by name. --write puts the outcome into packages/docs/compatibility.md.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LocalCluster } from "@millrace/e2e";
+import { writeCompatibility } from "./compatibility.mjs";
+import { awsCli, javaProgram, startLeaseStore, works } from "./tools.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const works = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0;
+const KCL_RECORDS = "3000";
 
+/** `prepare` gives the command, or says what is missing. */
 const suites = [
   {
     name: "boto3",
-    missing: () => (works("python3", "-c", "import boto3") ? undefined : "python3 with boto3 (pip install boto3)"),
-    command: (endpoint) => ["python3", here("boto3/check.py"), endpoint],
+    client: "boto3 (Python)",
+    prepare: () =>
+      works("python3", "-c", "import boto3")
+        ? { command: (endpoint) => ["python3", here("boto3/check.py"), endpoint] }
+        : { missing: "python3 with boto3 (pip install boto3)" },
   },
+  {
+    name: "awscli",
+    client: "AWS CLI v1",
+    prepare: () => {
+      if (!works("python3", "--version")) return { missing: "python3" };
+      const program = awsCli("1.46.3");
+      if (program === undefined) return { missing: "awscli 1.46.3 from PyPI" };
+      return { command: (endpoint) => ["python3", here("awscli/check.py"), program, endpoint] };
+    },
+  },
+  {
+    name: "go",
+    client: "AWS SDK for Go v2",
+    prepare: () => {
+      if (!works("go", "version")) return { missing: "go" };
+      if (!works("go", "-C", here("go"), "mod", "download")) return { missing: "the modules of the SDK for Go v2" };
+      return { command: (endpoint) => ["go", "-C", here("go"), "run", ".", endpoint] };
+    },
+  },
+  ...["polling", "fan-out"].map((mode) => ({
+    name: `kcl-${mode}`,
+    client: `KCL 2.7 (AWS SDK for Java v2), ${mode}`,
+    prepare: async () => {
+      if (!works("javac", "-version") || !works("mvn", "-version")) return { missing: "a JDK and Maven" };
+      const classPath = javaProgram("kcl", here("kcl/pom.xml"), here("kcl/src/main/java/KclCheck.java"));
+      if (classPath === undefined) return { missing: "amazon-kinesis-client from Maven" };
+      const leases = await startLeaseStore("4.0.0");
+      if (leases === undefined) return { missing: "dynalite 4.0.0 from npm" };
+      const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error";
+      return {
+        command: (endpoint) => [
+          ...["java", quiet, "-cp", classPath, "KclCheck", endpoint, leases.endpoint, mode, KCL_RECORDS],
+        ],
+        stop: leases.stop,
+      };
+    },
+  })),
 ];
 
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--write");
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
   console.error(`No suite named ${unknown.join(", ")}. There are: ${suites.map((suite) => suite.name).join(", ")}.`);
@@ -26,17 +70,33 @@ const cluster = await LocalCluster.start();
 const outcomes = [];
 try {
   for (const suite of chosen) {
-    const missing = suite.missing();
+    const { missing, command, stop } = await suite.prepare();
     if (missing !== undefined) {
-      outcomes.push([suite.name, `skipped: needs ${missing}`]);
+      outcomes.push({ suite, outcome: `skipped: needs ${missing}`, checks: [] });
       continue;
     }
-    const [command, ...args] = suite.command(cluster.endpoint);
-    const { status } = spawnSync(command, args, { stdio: "inherit" });
-    outcomes.push([suite.name, status === 0 ? "passed" : "FAILED"]);
+    console.log(`--- ${suite.name}`);
+    const { status, checks } = await runChecks(command(cluster.endpoint));
+    stop?.();
+    outcomes.push({ suite, outcome: status === 0 ? "passed" : "FAILED", checks });
   }
 } finally {
   await cluster.destroy();
 }
-for (const [name, outcome] of outcomes) console.log(`${name.padEnd(12)} ${outcome}`);
-process.exitCode = outcomes.some(([, outcome]) => outcome === "FAILED") ? 1 : 0;
+for (const { suite, outcome } of outcomes) console.log(`${suite.name.padEnd(12)} ${outcome}`);
+if (process.argv.includes("--write"))
+  writeCompatibility(outcomes, JSON.parse(readFileSync(here("../../../package.json"), "utf8")).version);
+process.exitCode = outcomes.some(({ outcome }) => outcome === "FAILED") ? 1 : 0;
+
+/** Shows what the suite prints, and keeps its lines of checks. */
+async function runChecks([command, ...args]) {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+    process.stdout.write(chunk);
+  });
+  const status = await new Promise((resolve) => child.once("exit", resolve));
+  const checks = output.split("\n").flatMap((line) => /^ok {4,5}(.+?)\s*$/.exec(line)?.[1] ?? []);
+  return { status, checks };
+}
