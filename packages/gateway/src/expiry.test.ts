@@ -1,5 +1,5 @@
 import { ClusterMetadata, type ControllerConnection, type ShardRouter } from "@millrace/client";
-import { type Shard, type Stream, uniformHashKeyRanges } from "@millrace/proto";
+import { type MetadataUpdate__Output, type Stream, uniformHashKeyRanges } from "@millrace/proto";
 import { realWorld, silentLogger, type World } from "@millrace/util";
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
@@ -10,15 +10,15 @@ import type { Encoding } from "./protocol/wire-value.ts";
 
 const MINUTE_MS = 60_000;
 const key = { accountId: "000000000000", region: "us-east-1", name: "s" };
-const stream: Stream = {
+const stream = {
   ...{ streamId: 1, key, status: "ACTIVE", mode: "PROVISIONED", createdAtMs: 1_700_000_000_000, retentionHours: 24 },
   ...{ maxRecordSizeKib: 1_024, tags: {}, encryptionKeyId: "", shardLevelMetrics: [], consumers: [], policy: "" },
   ...{ recordDistribution: "", warmThroughputMibps: 0, reshard: null, faults: null },
-  shards: uniformHashKeyRanges(3).map(({ starting, ending }, number): Shard => ({
+  shards: uniformHashKeyRanges(3).map(({ starting, ending }, number) => ({
     ...{ number, groupId: 16 + number, startingHashKey: `${starting}`, endingHashKey: `${ending}` },
     ...{ createdAtS: 1_700_000_000, closedAtS: 0, parent: -1, adjacentParent: -1, replicas: ["a"] },
   })),
-};
+} as unknown as Stream;
 
 /** A gateway whose clock is set by hand. It needs neither controllers nor brokers for what is asked here. */
 class Served {
@@ -31,7 +31,8 @@ class Served {
     const metadata = new ClusterMetadata({ clock: world.clock });
     const cluster = { clusterId: "c", tokenKey: Buffer.alloc(32), settings: { quotas: "off", replicationFactor: 1 } };
     const nothing = { removedStreamIds: [], brokers: [], brokersChanged: true };
-    metadata.apply({ version: 1, full: true, streams: [stream], cluster, ...nothing });
+    const update = { version: 1, full: true, streams: [stream], cluster, ...nothing };
+    metadata.apply(update as unknown as MetadataUpdate__Output);
     const absent = (): never => {
       throw new Error("nobody is asked");
     };
