@@ -16,7 +16,15 @@ const stream = {
   ...{ recordDistribution: "", warmThroughputMibps: 0, reshard: null, faults: null },
   shards: uniformHashKeyRanges(3).map(({ starting, ending }, number) => ({
     ...{ number, groupId: 16 + number, startingHashKey: `${starting}`, endingHashKey: `${ending}` },
-    ...{ createdAtS: 1_700_000_000, closedAtS: 0, parent: -1, adjacentParent: -1, replicas: ["a"], joining: "", leaving: "", joining: "", leaving: "" },
+    ...{
+      createdAtS: 1_700_000_000,
+      closedAtS: 0,
+      parent: -1,
+      adjacentParent: -1,
+      replicas: ["a"],
+      joining: "",
+      leaving: "",
+    },
   })),
 } as unknown as Stream;
 
@@ -29,7 +37,11 @@ class Served {
     const { clock, random, disk } = realWorld();
     const world: World = { random, disk, clock: { ...clock, nowMs: () => this.nowMs } };
     const metadata = new ClusterMetadata({ clock: world.clock });
-    const cluster = { clusterId: "c", tokenKey: Buffer.alloc(32), settings: { quotas: "off", replicationFactor: 1, replaceBrokerAfterS: 0 } };
+    const cluster = {
+      clusterId: "c",
+      tokenKey: Buffer.alloc(32),
+      settings: { quotas: "off", replicationFactor: 1, replaceBrokerAfterS: 0 },
+    };
     const nothing = { removedStreamIds: [], brokers: [], brokersChanged: true };
     const update = { version: 1, full: true, streams: [stream], cluster, ...nothing };
     metadata.apply(update as unknown as MetadataUpdate__Output);
