@@ -91,7 +91,7 @@ async function readLineage(stream: string): Promise<string[]> {
   return texts;
 }
 
-test("splits, a merge and a new count under load lose, repeat and reorder nothing, and a reader follows the lineage", async () => {
+test("R07: splits, a merge and a new count under load lose, repeat and reorder nothing, and a reader follows the lineage", async () => {
   await createStream(client, "s", 2);
   const ledger = new Ledger("s");
   const stop = new AbortController();

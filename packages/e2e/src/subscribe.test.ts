@@ -123,3 +123,28 @@ test("a reader at the end of a split shard is told its children", async () => {
   const { Shards } = await client.send(new ListShardsCommand({ StreamName: "split" }));
   expect(Shards).toHaveLength(3);
 }, 60_000);
+
+test("E09: whichever broker stands still, the subscription goes on elsewhere within ten seconds, and loses and repeats nothing", async () => {
+  const ConsumerARN = await consumer("paused");
+  const reader = new Reader();
+  const running = reader.run({ ConsumerARN, ShardId: SHARD_0, StartingPosition: { Type: "TRIM_HORIZON" } });
+  const texts: string[] = [];
+  for (const broker of ["broker-1", "broker-2", "broker-3"]) {
+    cluster.signal(broker, "SIGSTOP");
+    try {
+      const text = `while ${broker} stands still`;
+      texts.push(text);
+      await put("paused", text);
+      await eventually(() => reader.texts.length >= texts.length || reader.isOver, 10_000);
+      expect(reader.texts).toEqual(texts);
+    } finally {
+      cluster.signal(broker, "SIGCONT");
+    }
+    await cluster.healthy();
+  }
+  await client.send(
+    new SplitShardCommand({ StreamName: "paused", ShardToSplit: SHARD_0, NewStartingHashKey: String(2n ** 127n) }),
+  );
+  await running;
+  expect(reader.texts).toEqual(texts);
+}, 120_000);

@@ -10,7 +10,7 @@ const SHARD_0 = "shardId-000000000000";
 let node: SingleNode;
 
 beforeAll(async () => {
-  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "e01,e05,e07");
+  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "e01,e05,e07,e11");
 }, 30_000);
 afterAll(() => node.destroy());
 
@@ -144,3 +144,50 @@ test("E07: two consumers get everything each; two subscriptions of one do not, a
   expect(first.texts).toEqual(["both"]);
   for (const each of [taking, other]) each.close();
 }, 30_000);
+
+test("E11: a subscriber that does not read holds up no other, and goes on without a gap when it reads again", async () => {
+  const session = connect(node.endpoint);
+  const slow = session.request({
+    ...{ ":method": "POST", ":path": "/", "content-type": "application/x-amz-json-1.1" },
+    ...{ "x-amz-target": "Kinesis_20131202.SubscribeToShard", "x-amz-date": "20261125T120000Z" },
+    authorization:
+      "AWS4-HMAC-SHA256 Credential=test/20261125/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=00",
+  });
+  const ConsumerARN = await consumer("e11", "slow");
+  slow.end(JSON.stringify({ ConsumerARN, ShardId: SHARD_0, StartingPosition: { Type: "TRIM_HORIZON" } }));
+  const others = await Promise.all(
+    Array.from({ length: 4 }, async (_, i) => new Subscription().open(await consumer("e11", `quick-${i}`))),
+  );
+  const filler = "x".repeat(100_000);
+  for (let i = 0; i < 100; i++) {
+    await put("e11", `${i}:${filler}`);
+    const startedAt = performance.now();
+    await eventually(() => others.every(({ texts }) => texts.length === i + 1), 2_000);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  }
+  const received: Buffer[] = [];
+  let isOver = false;
+  slow.on("data", (chunk: Buffer) => received.push(chunk));
+  for (const event of ["end", "error"]) slow.on(event, () => (isOver = true));
+  const seen = (): number[] =>
+    [
+      ...Buffer.concat(received)
+        .toString("latin1")
+        .matchAll(/"Data":"([A-Za-z0-9+/]{4,12})/g),
+    ].map(([, head]) =>
+      Number(
+        Buffer.from(head ?? "", "base64")
+          .toString("latin1")
+          .split(":")[0],
+      ),
+    );
+  const sizeBytes = (): number => received.reduce((sum, chunk) => sum + chunk.length, 0);
+  await eventually(
+    () => isOver || sizeBytes() > (100 * filler.length * 4) / 3,
+    10_000,
+    () => `${sizeBytes()} bytes`,
+  );
+  expect(seen()).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  for (const each of others) each.close();
+  session.destroy();
+}, 60_000);
