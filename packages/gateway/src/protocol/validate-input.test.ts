@@ -123,7 +123,7 @@ describe("constraints of the model", () => {
     ],
     ["ListShards", { ShardFilter: {} }, [broken("null", "shardFilter.type", NOT_NULL)]],
     ["DescribeStreamSummary", { StreamARN: "arn:aws:kinesis:eu-west-1:000000000000:stream/a" }, []],
-  ])("%s %j", (operation, input, expected) => {
+  ])("%s, case %#", (operation, input, expected) => {
     expect(violations(operation, input)).toEqual(expected);
   });
 
