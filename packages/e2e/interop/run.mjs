@@ -1,14 +1,19 @@
-// Real clients in other languages against a real cluster: npm run interop -- [suite ...] [--write]
+// Real clients in other languages against a real cluster: npm run interop -- [suite ...] [--records N] [--write]
 // A suite whose tools this machine lacks is skipped, by name. --write puts the outcome into packages/docs/compatibility.md.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { LocalCluster } from "@millrace/e2e";
 import { writeCompatibility } from "./compatibility.mjs";
 import { awsCli, javaProgram, startLeaseStore, works } from "./tools.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const KCL_RECORDS = "3000";
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  // KCL's records; 100000 take some minutes.
+  options: { write: { type: "boolean" }, records: { type: "string", default: "3000" } },
+});
 
 /** `prepare` gives the command, or says what is missing. */
 const suites = [
@@ -51,7 +56,7 @@ const suites = [
       const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error";
       return {
         command: (endpoint) => [
-          ...["java", quiet, "-cp", classPath, "KclCheck", endpoint, leases.endpoint, mode, KCL_RECORDS],
+          ...["java", quiet, "-cp", classPath, "KclCheck", endpoint, leases.endpoint, mode, values.records],
         ],
         stop: leases.stop,
       };
@@ -59,7 +64,6 @@ const suites = [
   })),
 ];
 
-const wanted = process.argv.slice(2).filter((argument) => argument !== "--write");
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
   console.error(`No suite named ${unknown.join(", ")}. There are: ${suites.map((suite) => suite.name).join(", ")}.`);
@@ -84,7 +88,7 @@ try {
   await cluster.destroy();
 }
 for (const { suite, outcome } of outcomes) console.log(`${suite.name.padEnd(12)} ${outcome}`);
-if (process.argv.includes("--write"))
+if (values.write === true)
   writeCompatibility(outcomes, JSON.parse(readFileSync(here("../../../package.json"), "utf8")).version);
 process.exitCode = outcomes.some(({ outcome }) => outcome === "FAILED") ? 1 : 0;
 

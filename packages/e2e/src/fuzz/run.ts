@@ -29,8 +29,8 @@ const SOCKET_LINGER_MS = 200;
 const ROUND = 400;
 const VIOLATIONS_MAX = 20;
 /** Caches fill and heaps settle first. */
-const WARM_UP_ROUNDS = 3;
-const RSS_GROWTH_MIB_MAX = 150;
+const WARM_UP_SHARE = 0.3;
+const RSS_GROWTH_MIB_MAX = 100;
 /** What is said on purpose: everything else is a 500, or no answer. */
 const DELIBERATE = new Set([200, 400, 403, 404, 405, 408, 411, 413, 415, 417, 431, 501, 503]);
 
@@ -47,7 +47,9 @@ export async function fuzz({ seed, durationMs, onProgress }: FuzzOptions): Promi
   let requests = 0;
   let connections = 0;
   let rssBeforeMib = rssMib(node.pid);
+  const warmAt = performance.now() + WARM_UP_SHARE * durationMs;
   const deadline = performance.now() + durationMs;
+  let isWarm = false;
   try {
     for (let round = 0; performance.now() < deadline && violations.length < VIOLATIONS_MAX; round++) {
       const plans = Array.from({ length: ROUND }, () => {
@@ -74,7 +76,10 @@ export async function fuzz({ seed, durationMs, onProgress }: FuzzOptions): Promi
         );
       });
       await checkCanary(node, round, violated);
-      if (round === WARM_UP_ROUNDS) rssBeforeMib = rssMib(node.pid);
+      if (!isWarm && performance.now() > warmAt) {
+        isWarm = true;
+        rssBeforeMib = rssMib(node.pid);
+      }
       onProgress?.(
         `${requests} requests, ${connections} connections, ${rssMib(node.pid)} MiB, ${violations.length} violations`,
       );
