@@ -4,6 +4,7 @@ import type { BrokerHeartbeat, MetadataUpdate, MetadataUpdate__Output, Shard, St
 import type { LogStore } from "@millrace/storage";
 import { errorMessage, HOUR_MS, type Logger, MIB, type Timer, type World } from "@millrace/util";
 import { type Identity, saveMetadata } from "./identity.ts";
+import { driveMembership, firstMembership, preferredLeader } from "./replica-moves.ts";
 import { ByteBudget } from "./shard/byte-budget.ts";
 import { ShardLog } from "./shard/shard-log.ts";
 
@@ -59,6 +60,10 @@ export class BrokerNode {
   /** Something to tell came up while a heartbeat was on its way. */
   #isMissed = false;
   #isRegistered = false;
+  /** The newest version that the controllers' leader is known to have; undefined before it has answered this process. */
+  #knownVersion: number | undefined;
+  /** There are shards to host that are not here yet. */
+  #hasWaiting = false;
   #isClosed = false;
 
   constructor(options: BrokerNodeOptions) {
@@ -113,33 +118,83 @@ export class BrokerNode {
   // ---- groups
 
   #metadataChanged(change: MetadataChange): void {
-    const { host, nodeId } = this.#options;
+    const { host } = this.#options;
     if (change.brokersChanged) {
       host.setPeers(new Map(this.metadata.brokers.map((broker) => [broker.nodeId, broker.address])));
     }
     for (const streamId of change.removedStreamIds) this.#pendingChildren.delete(streamId);
     for (const { stream } of change.streams) {
-      const children = stream.reshard?.children ?? [];
+      const children = stream.status === "DELETING" ? [] : (stream.reshard?.children ?? []);
       this.#pendingChildren.set(stream.streamId, children);
       if (children.length === 0) this.#pendingChildren.delete(stream.streamId);
-      for (const shard of [...stream.shards, ...children]) {
-        if (stream.status === "DELETING") this.#drop(shard.groupId);
-        else if (shard.replicas.includes(nodeId)) this.#host(shard);
-      }
+      this.#hostShards(stream);
     }
-    for (const groupId of [...this.#shards.keys()]) if (!this.#isWanted(groupId)) this.#drop(groupId);
+    if (this.#isCurrent) this.#becomeCurrent();
     this.#closeParents();
-    this.#dropLeftovers();
     this.#saveMetadataSoon();
     this.#heartbeatSoon();
   }
 
-  #isWanted(groupId: number): boolean {
-    if (this.metadata.shardByGroup(groupId) !== undefined) return true;
-    for (const children of this.#pendingChildren.values()) {
-      if (children.some((child) => child.groupId === groupId)) return true;
+  /**
+   * Whether what is known here is no older than what the controllers' leader had decided when it last answered. Metadata from
+   * before a restart is good enough to go on with a replica that is there, but not to make one, nor to throw one away: a decision
+   * that is long overtaken could take a replica that has been put here again since.
+   */
+  get #isCurrent(): boolean {
+    return this.#knownVersion !== undefined && this.metadata.version >= this.#knownVersion;
+  }
+
+  /** Does what could not be done while the metadata was old. */
+  #becomeCurrent(): void {
+    if (this.#hasWaiting) {
+      this.#hasWaiting = false;
+      for (const { stream } of this.metadata.allStreams()) this.#hostShards(stream);
     }
-    return false;
+    this.#dropUnwanted();
+  }
+
+  #hostShards({ status, shards, reshard }: Stream): void {
+    const { nodeId } = this.#options;
+    if (status === "DELETING") return;
+    for (const shard of [...shards, ...(reshard?.children ?? [])]) {
+      if (shard.replicas.includes(nodeId) || shard.joining === nodeId) this.#host(shard);
+    }
+  }
+
+  #dropUnwanted(): void {
+    for (const groupId of [...this.#shards.keys()]) if (!this.#isWanted(groupId)) this.#drop(groupId);
+    this.#dropLeftovers();
+  }
+
+  /** By what was heard last; children that a reshard makes are not part of their stream yet. */
+  #placed(groupId: number): Shard | undefined {
+    const view = this.metadata.shardByGroup(groupId);
+    if (view !== undefined) return view.stream.stream.status === "DELETING" ? undefined : view.shard;
+    for (const children of this.#pendingChildren.values()) {
+      const child = children.find((each) => each.groupId === groupId);
+      if (child !== undefined) return child;
+    }
+    return undefined;
+  }
+
+  /** While a replica moves nobody throws anything away: who left, and who was to join, may count as a member still. */
+  #isWanted(groupId: number): boolean {
+    const shard = this.#placed(groupId);
+    if (shard === undefined) return false;
+    return shard.joining !== "" || shard.replicas.includes(this.#options.nodeId);
+  }
+
+  /** The groups led here whose replicas move, and are where they are wished. */
+  #movedGroups(): number[] {
+    const moved: number[] = [];
+    for (const [groupId, { group, isLeading }] of this.#shards) {
+      const placed = isLeading ? this.#placed(groupId) : undefined;
+      if (placed === undefined) continue;
+      const isConnected = (peer: string): boolean => this.#options.host.isConnected(peer);
+      const isMoved = driveMembership(group, placed, this.#options.nodeId, isConnected);
+      if (isMoved && placed.joining !== "") moved.push(groupId);
+    }
+    return moved;
   }
 
   /** Shards that a reshard wants closed now, of those that are led here. */
@@ -171,16 +226,22 @@ export class BrokerNode {
     }
   }
 
-  #host({ groupId, replicas }: Shard): void {
+  #host(placed: Shard): void {
+    const { groupId } = placed;
+    this.#shards.get(groupId)?.group.preferLeader(preferredLeader(placed));
     if (this.#shards.has(groupId) || this.#deleting.has(groupId) || this.#isClosed) return;
-    const { store, host, world } = this.#options;
+    const { store, host, world, nodeId } = this.#options;
+    if (!this.#isCurrent && store.summary(groupId) === undefined) {
+      this.#hasWaiting = true;
+      return;
+    }
     const shard = new ShardLog({ groupId, store, clock: world.clock, budget: this.budget });
     this.#shards.set(groupId, shard);
     const group = host.openGroup({
       groupId,
-      membership: { voters: [...replicas].toSorted(), votersOutgoing: [], learners: [] },
+      membership: firstMembership(placed, nodeId),
       stateMachine: shard,
-      preferredLeader: replicas[0],
+      preferredLeader: preferredLeader(placed),
       checkpointEveryEntries: this.#tuning.checkpointEveryEntries,
     });
     shard.attach(group);
@@ -277,7 +338,15 @@ export class BrokerNode {
 
   async #sendHeartbeat(): Promise<void> {
     const { controllers, register } = this.#options;
-    const { registered } = await controllers.heartbeat(this.#report(), { timeoutMs: HEARTBEAT_TIMEOUT_MS });
+    const heard = await controllers.heartbeat(this.#report(), { timeoutMs: HEARTBEAT_TIMEOUT_MS });
+    if (this.#isClosed) return;
+    const { registered, version } = heard;
+    const wasCurrent = this.#isCurrent;
+    this.#knownVersion = Math.max(this.#knownVersion ?? 0, version);
+    if (!wasCurrent && this.#isCurrent) {
+      this.#becomeCurrent();
+      this.#heartbeatSoon();
+    }
     if (registered) this.#isRegistered = true;
     else if (!this.#isClosed) await register();
   }
@@ -301,6 +370,7 @@ export class BrokerNode {
       deletedGroups: this.#droppedGroups(),
       freeBytes: store.stats().freeBytes,
       problems: this.problems,
+      movedGroups: this.#movedGroups(),
       closedGroups: [...this.#closing()].filter((shard) => shard.position.closed).map((shard) => shard.groupId),
     };
   }
@@ -310,13 +380,16 @@ export class BrokerNode {
     return !this.#options.host.isConnected(nodeId) || matchIndex + LAG_ENTRIES_MAX < group.commitIndex;
   }
 
-  /** Of the streams that are being deleted, what is gone here. */
+  /** Of the streams that are being deleted and of the shards that this broker left, what is gone here. */
   #droppedGroups(): number[] {
     const gone: number[] = [];
+    if (!this.#isCurrent) return gone;
+    const { nodeId, store } = this.#options;
     for (const { stream } of this.metadata.allStreams()) {
-      if (stream.status !== "DELETING") continue;
-      for (const { groupId } of [...stream.shards, ...(stream.reshard?.children ?? [])]) {
-        if (!this.#shards.has(groupId) && !this.#deleting.has(groupId)) gone.push(groupId);
+      for (const { groupId, left } of [...stream.shards, ...(stream.reshard?.children ?? [])]) {
+        if (stream.status !== "DELETING" && !left.includes(nodeId)) continue;
+        const isHere = this.#shards.has(groupId) || this.#deleting.has(groupId) || store.summary(groupId) !== undefined;
+        if (!isHere) gone.push(groupId);
       }
     }
     return gone;

@@ -12,6 +12,10 @@ export type UpdateStream__Output = Kind<"updateStream">;
 export type BeginReshard__Output = Kind<"beginReshard">;
 export type RequestClose__Output = Kind<"requestClose">;
 export type CompleteReshard__Output = Kind<"completeReshard">;
+export type BeginMove__Output = Kind<"beginMove">;
+export type CompleteMove__Output = Kind<"completeMove">;
+export type RemoveBroker__Output = Kind<"removeBroker">;
+export type ReplicaDropped__Output = Kind<"replicaDropped">;
 
 const TIME_SIZE_BYTES = 8;
 const { requestSerialize, requestDeserialize } = Controller.service.Execute;

@@ -63,6 +63,15 @@ export class Liveness {
     return closed;
   }
 
+  /** Their leaders say that the members are what was wished for. */
+  movedGroups(nowMs: number): Set<number> {
+    const moved = new Set<number>();
+    for (const [nodeId, { heartbeat }] of this.#heard) {
+      if (this.isAlive(nodeId, nowMs)) for (const groupId of heartbeat.movedGroups) moved.add(groupId);
+    }
+    return moved;
+  }
+
   problemsOf(nodeId: string): readonly string[] {
     return this.#heard.get(nodeId)?.heartbeat.problems ?? [];
   }

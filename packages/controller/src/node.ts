@@ -37,6 +37,8 @@ export interface InitialSettings {
   readonly quotas: string;
   /** Copies of a shard, 3 when absent. */
   readonly replicationFactor?: number;
+  /** A broker that is silent for so long is replaced; five minutes when absent. */
+  readonly replaceBrokerAfterS?: number;
 }
 
 export interface ControllerNodeOptions {
@@ -203,8 +205,8 @@ export class ControllerNode implements StateMachine {
     if (this.#state.cluster !== undefined) return;
     const clusterId = `millrace-${world.random.bytes(8).toString("hex")}`;
     const tokenKey = world.random.bytes(TOKEN_KEY_SIZE_BYTES);
-    const { quotas, replicationFactor = 0 } = this.#options.initialSettings;
-    const settings = { quotas, replicationFactor };
+    const { quotas, replicationFactor = 0, replaceBrokerAfterS = 0 } = this.#options.initialSettings;
+    const settings = { quotas, replicationFactor, replaceBrokerAfterS };
     this.#wish("initialize", { kind: "initializeCluster", initializeCluster: { clusterId, tokenKey, settings } });
     logger.info({ controllerId, clusterId }, "initialising the cluster");
   }

@@ -24,6 +24,7 @@ const stream = {
       replicas: ["a"],
       joining: "",
       leaving: "",
+      left: [],
     },
   })),
 } as unknown as Stream;

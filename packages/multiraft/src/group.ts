@@ -51,6 +51,7 @@ export class Group implements GroupHandle {
   readonly #context: GroupContext;
   /** Undefined until the log's tail has been looked through. */
   #core: RaftCore | undefined;
+  #preferredLeader: NodeId | undefined;
   #isNew = false;
   #isClosed = false;
   #appliedIndex = 0;
@@ -70,6 +71,7 @@ export class Group implements GroupHandle {
   constructor(context: GroupContext, options: GroupOptions) {
     this.groupId = options.groupId;
     this.options = options;
+    this.#preferredLeader = options.preferredLeader;
     this.#context = context;
   }
 
@@ -100,12 +102,19 @@ export class Group implements GroupHandle {
   get membership(): Membership {
     return this.#core?.membership ?? this.options.membership;
   }
+  get isMembershipCommitted(): boolean {
+    const core = this.#core;
+    return core !== undefined && core.membershipAt(core.commitIndex) === core.membership;
+  }
+  get preferredLeader(): NodeId | undefined {
+    return this.#preferredLeader;
+  }
   get isOpen(): boolean {
     return this.#core !== undefined && !this.#isClosed;
   }
   /** True while a brand-new group has no leader: its preferred leader keeps asking. */
   get wantsFirstElection(): boolean {
-    return this.#isNew && this.options.preferredLeader === this.#context.nodeId && this.leaderId === undefined;
+    return this.#isNew && this.#preferredLeader === this.#context.nodeId && this.leaderId === undefined;
   }
   get isQuiet(): boolean {
     return this.#core?.isQuiet ?? true;
@@ -162,7 +171,7 @@ export class Group implements GroupHandle {
       randomTicks: this.#context.randomTicks,
     });
     // A pre-vote disturbs nobody: if there is a leader, it is refused, and the leader shows up.
-    if (this.options.preferredLeader === this.#context.nodeId) this.#core.campaign();
+    if (this.#preferredLeader === this.#context.nodeId) this.#core.campaign();
     this.#apply();
     this.#context.schedule(this);
   }
@@ -216,6 +225,10 @@ export class Group implements GroupHandle {
     if (range === undefined) return undefined;
     this.#context.schedule(this);
     return { index: range.firstIndex, term: range.term };
+  }
+
+  preferLeader(nodeId: NodeId | undefined): void {
+    this.#preferredLeader = nodeId;
   }
 
   transferLeadership(to: NodeId): void {

@@ -337,7 +337,7 @@ class Host implements RaftHost {
   #handBack(nowMs: number): void {
     let count = 0;
     for (const group of this.#groups.values()) {
-      const { preferredLeader } = group.options;
+      const { preferredLeader } = group;
       const isCandidate =
         preferredLeader !== undefined &&
         preferredLeader !== this.nodeId &&

@@ -44,6 +44,9 @@ export interface GroupHandle {
   readonly appliedIndex: number;
   readonly lastIndex: number;
   readonly truncatedIndex: number;
+  /** The newest one in the log, committed or not. */
+  readonly membership: Membership;
+  readonly isMembershipCommitted: boolean;
   /** Leader only. */
   followers(): readonly FollowerProgress[];
   /**
@@ -56,6 +59,8 @@ export interface GroupHandle {
   /** Retention: forget entries up to `index` (at most the applied index); `state` is the machine's state there. */
   truncatePrefix(index: number, state: Buffer): void;
   transferLeadership(to: NodeId): void;
+  /** From now on instead of the one that it was opened with. */
+  preferLeader(nodeId: NodeId | undefined): void;
   proposeMembership(next: Membership): Proposal | undefined;
 }
 

@@ -117,8 +117,10 @@ export class Leadership {
     if (!this.isTermCommitted || commitIndex !== log.lastIndex || log.persistedIndex !== log.lastIndex) return false;
     if (isJoint(history.current) || this.#reads.isPending || this.isTransferring) return false;
     // A member that is away does not keep the group awake: it asks for votes when it returns, and that is news.
-    for (const { recentlyActive, matchIndex } of this.#progress.values()) {
-      if (recentlyActive && matchIndex !== log.lastIndex) return false;
+    // A learner asks for nothing, and may have missed what was sent before it was there: as long as it lags, it is asked.
+    const { learners } = history.current;
+    for (const { nodeId, recentlyActive, matchIndex } of this.#progress.values()) {
+      if (matchIndex !== log.lastIndex && (recentlyActive || learners.includes(nodeId))) return false;
     }
     // The window may have begun a moment ago, with nobody marked as active yet.
     return this.#quorumElapsed > this.#host.config.heartbeatTicks && this.#isQuorumActive();

@@ -83,8 +83,9 @@ class Life {
       log: (node, level, text) => options.log?.(scheduler.nowMs, node, level, text),
       observer: this.#observer,
       zones: ZONES,
-      brokersPerZone: 1,
+      brokersPerZone: this.#random.chance(0.4) ? 2 : 1,
       gateways: 2,
+      replaceBrokerAfterS: this.#random.between(3, 20),
       tuning: {
         checkpointEveryEntries: this.#random.magnitude(5, 500),
         hourMs: this.#hourMs,
@@ -232,6 +233,12 @@ class Life {
     while (!this.#cluster.isConverged && clock.monotonicMs() < deadlineMs) await clock.sleep(10);
     if (!this.#cluster.isConverged) {
       this.#observer.violation(`not everybody knows the metadata ${HEALED_WITHIN_MS} ms after healing`);
+    }
+    // A broker may have to be taken for lost first, and its logs be copied.
+    const fullBeforeMs = deadlineMs + HEALED_WITHIN_MS;
+    while (!this.#cluster.isFullyReplicated && clock.monotonicMs() < fullBeforeMs) await clock.sleep(100);
+    if (!this.#cluster.isFullyReplicated) {
+      this.#observer.violation(`not every shard has all its replicas ${2 * HEALED_WITHIN_MS} ms after healing`);
     }
     if (!isHealed())
       this.#observer.violation(`not every writer was acknowledged within ${HEALED_WITHIN_MS} ms of healing`);

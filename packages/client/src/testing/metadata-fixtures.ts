@@ -42,6 +42,9 @@ export function streamOf(
       parent: -1,
       adjacentParent: -1,
       replicas,
+      joining: "",
+      leaving: "",
+      left: [],
     })),
   };
 }
@@ -58,7 +61,11 @@ export function fullUpdate(version: number, streams: Stream[], brokers: Broker[]
     removedStreamIds: [],
     brokers,
     brokersChanged: true,
-    cluster: { clusterId: "cluster-1", tokenKey: Buffer.alloc(32), settings: { quotas: "off", replicationFactor: 0 } },
+    cluster: {
+      clusterId: "cluster-1",
+      tokenKey: Buffer.alloc(32),
+      settings: { quotas: "off", replicationFactor: 0, replaceBrokerAfterS: 0 },
+    },
   };
 }
 

@@ -42,6 +42,9 @@ export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, i
     parent: -1,
     adjacentParent: -1,
     replicas: placement.next(),
+    joining: "",
+    leaving: "",
+    left: [],
   }));
   state.putStream({
     streamId: state.takeStreamId(),

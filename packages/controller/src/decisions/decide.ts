@@ -6,6 +6,7 @@ import { createStream } from "./create-stream.ts";
 import { type Decision, Refusal } from "./decision.ts";
 import { deleteStream } from "./delete-stream.ts";
 import { initializeCluster } from "./initialize-cluster.ts";
+import { beginMove, completeMove, removeBroker, replicaDropped } from "./move-replica.ts";
 import { registerBroker } from "./register-broker.ts";
 import { removeStream } from "./remove-stream.ts";
 import { beginReshard, completeReshard, requestClose } from "./reshard.ts";
@@ -28,6 +29,10 @@ const DECISIONS: Decisions = {
   beginReshard,
   requestClose,
   completeReshard,
+  beginMove,
+  completeMove,
+  removeBroker,
+  replicaDropped,
 };
 
 export interface Decided {

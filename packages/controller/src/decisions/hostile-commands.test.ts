@@ -32,7 +32,17 @@ const key = fc.oneof(
 );
 const tags = fc.dictionary(text, text, { maxKeys: 60 });
 const mode = fc.constantFrom("PROVISIONED" as const, "ON_DEMAND" as const);
-const nodeId = fc.oneof(fc.constantFrom("broker-az-a-0/1", "broker-az-b-0/1", "broker-az-c-0/2"), text);
+const nodeId = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom("broker-az-a-0/1", "broker-az-b-0/1", "broker-az-a-1/1", "broker-az-b-1/1") },
+  { weight: 2, arbitrary: fc.constantFrom("broker-az-c-0/2", "new/1") },
+  { weight: 1, arbitrary: text },
+);
+/** Mostly of one zone, so that some of them can change places. */
+const zoneNode = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom("broker-az-a-0/1", "broker-az-a-1/1") },
+  { weight: 1, arbitrary: nodeId },
+);
+const groupId = fc.integer({ min: 15, max: 20 });
 const change = fc.oneof(
   fc.record({ retentionHours: count }),
   fc.record({ mode }),
@@ -72,13 +82,17 @@ const anyKind = {
   initializeCluster: fc.record({
     clusterId: text,
     tokenKey: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-    settings: maybe(fc.record({ quotas: text, replicationFactor: count })),
+    settings: maybe(fc.record({ quotas: text, replicationFactor: count, replaceBrokerAfterS: count })),
   }),
   setBrokerState: fc.record({ nodeId, state: fc.constantFrom("UP", "DOWN", "DRAINING") }),
   updateStream: fc.tuple(key, change).map(([ofStream, what]) => ({ ...(ofStream && { key: ofStream }), ...what })),
   beginReshard: fc.tuple(key, reshard).map(([ofStream, what]) => ({ ...(ofStream && { key: ofStream }), ...what })),
   requestClose: fc.record({ streamId }),
   completeReshard: fc.record({ streamId }),
+  beginMove: fc.record({ groupId, joining: zoneNode, leaving: zoneNode }),
+  completeMove: fc.record({ groupId, joining: zoneNode }),
+  replicaDropped: fc.record({ groupId, nodeId: zoneNode }),
+  removeBroker: fc.record({ nodeId: fc.oneof(fc.constant("spare/1"), nodeId) }),
 } as const satisfies { readonly [K in NonNullable<Command__Output["kind"]>]: fc.Arbitrary<object> };
 /** The rare ones would otherwise end every story early: a stream that is being deleted takes nothing more. */
 const WEIGHTS: { readonly [K in keyof typeof anyKind]: number } = {
@@ -93,6 +107,10 @@ const WEIGHTS: { readonly [K in keyof typeof anyKind]: number } = {
   beginReshard: 8,
   requestClose: 6,
   completeReshard: 6,
+  beginMove: 12,
+  completeMove: 12,
+  replicaDropped: 8,
+  removeBroker: 2,
 };
 const anyCommand = fc.oneof(
   ...Object.entries(anyKind).map(([kind, input]) => ({
@@ -107,7 +125,10 @@ function checkInvariants(state: ClusterState): void {
   const groupIds = new Set<number>();
   for (const stream of state.streams.values()) {
     const numbers = new Set<number>();
-    for (const { groupId, number, replicas } of shardsOf(stream)) {
+    for (const { groupId, number, replicas, joining, leaving, left } of shardsOf(stream)) {
+      expect([...replicas, joining].filter((nodeId) => left.includes(nodeId))).toEqual([]);
+      expect(replicas.includes(joining)).toBe(false);
+      if (leaving !== "") expect(replicas.includes(leaving)).toBe(true);
       expect(groupIds.has(groupId)).toBe(false);
       groupIds.add(groupId);
       expect(numbers.has(number)).toBe(false);
@@ -145,6 +166,9 @@ function livingCluster(): ClusterState {
     decide(state, create(stream, shardCount, KEYS), 1_000);
     decide(state, command("activateStream", { streamId: i + 1 }), 1_000);
   }
+  const spare = { brokerId: "spare", az: "az-d", address: "spare:1", diskId: "disk of spare", processId: 1 };
+  decide(state, command("registerBroker", spare), 1_000);
+  decide(state, command("setBrokerState", { nodeId: "spare/1", state: "DOWN" }), 1_000);
   return state;
 }
 

@@ -39,7 +39,7 @@ export const registerBroker: Decision<RegisterBroker__Output> = ({ state }, inpu
 
 function hosts(state: ClusterState, nodeId: string): boolean {
   for (const stream of state.streams.values()) {
-    if (shardsOf(stream).some(({ replicas }) => replicas.includes(nodeId))) return true;
+    if (shardsOf(stream).some(({ replicas, joining }) => joining === nodeId || replicas.includes(nodeId))) return true;
   }
   return false;
 }

@@ -15,6 +15,9 @@ function shard(number: number, starting: bigint, ending: bigint): Shard {
     parent: -1,
     adjacentParent: -1,
     replicas: [],
+    joining: "",
+    leaving: "",
+    left: [],
   };
 }
 

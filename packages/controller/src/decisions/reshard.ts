@@ -84,6 +84,9 @@ function begun(state: ClusterState, stream: Stream, changes: readonly Change[], 
       parent: parents[0]?.number ?? -1,
       adjacentParent: parents[1]?.number ?? -1,
       replicas: placement.next(),
+      joining: "",
+      leaving: "",
+      left: [],
     })),
   );
   const parents = changes.flatMap((change) => change.parents.map((parent) => parent.number));

@@ -1,8 +1,10 @@
+import { newestIncarnations } from "../decisions/placement.ts";
 import type { Reconciler } from "./reconciler.ts";
 
 /** Brokers are down when they are silent, and up when they are heard again. */
 export const brokerStates: Reconciler = function* ({ state, liveness, nowMs }) {
-  for (const broker of state.brokers.values()) {
+  // A disk that was replaced stays down, however lately it was heard.
+  for (const broker of newestIncarnations(state)) {
     const { nodeId } = broker;
     const isAlive = liveness.isAlive(nodeId, nowMs);
     if (!isAlive && broker.state === "UP") {

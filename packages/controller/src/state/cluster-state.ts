@@ -18,6 +18,7 @@ export interface Changes {
 const COMMAND_RESULTS_MAX = 10_000;
 const FIRST_GROUP_ID = 16;
 const DEFAULT_REPLICATION_FACTOR = 3;
+const DEFAULT_REPLACE_BROKER_AFTER_S = 300;
 const FORMAT_VERSION = 1;
 
 /**
@@ -43,6 +44,11 @@ export class ClusterState {
   /** Copies of each shard. */
   get replicationFactor(): number {
     return this.cluster?.settings?.replicationFactor || DEFAULT_REPLICATION_FACTOR;
+  }
+
+  /** A broker that is silent for so long is taken for lost. */
+  get replaceBrokerAfterMs(): number {
+    return (this.cluster?.settings?.replaceBrokerAfterS || DEFAULT_REPLACE_BROKER_AFTER_S) * 1_000;
   }
 
   streamByKey(key: StreamKey): Stream | undefined {
@@ -157,7 +163,7 @@ export class ClusterState {
       state.cluster = { ...stored.cluster, tokenKey: Buffer.from(stored.cluster.tokenKey, "base64") };
     }
     for (const broker of stored.brokers) state.brokers.set(broker.nodeId, broker);
-    for (const stream of stored.streams) state.putStream(stream);
+    for (const stream of stored.streams) state.putStream(withMoves(stream));
     for (const [commandId, result] of stored.results) state.#results.set(commandId, result);
     state.#nextStreamId = stored.nextStreamId;
     state.#nextGroupId = stored.nextGroupId;
@@ -184,6 +190,23 @@ interface StoredState {
 /** Its shards, and those that a reshard is making. */
 export function shardsOf({ shards, reshard }: Stream): readonly Shard[] {
   return reshard === null ? shards : [...shards, ...reshard.children];
+}
+
+/** Stored before replicas could move. */
+function withMoves(stream: Stream): Stream {
+  const upgraded = (shards: readonly Shard[]): Shard[] =>
+    shards.map((shard) => ({
+      ...shard,
+      joining: shard.joining ?? "",
+      leaving: shard.leaving ?? "",
+      left: shard.left ?? [],
+    }));
+  const { shards, reshard } = stream;
+  return {
+    ...stream,
+    shards: upgraded(shards),
+    reshard: reshard === null ? null : { ...reshard, children: upgraded(reshard.children) },
+  };
 }
 
 /** No shard of the stream was created after it. Epoch seconds. */

@@ -48,7 +48,7 @@ export const ZONES = ["az-a", "az-b", "az-c"];
 /** An initialised cluster of three zones. */
 export function cluster(brokersPerZone = 1, quotas = "aws", replicationFactor = 0): ClusterState {
   const state = new ClusterState();
-  const settings = { quotas, replicationFactor };
+  const settings = { quotas, replicationFactor, replaceBrokerAfterS: 0 };
   decide(state, command("initializeCluster", { clusterId: "x", tokenKey: Buffer.alloc(32), settings }), 0);
   for (const az of ZONES) {
     for (let i = 0; i < brokersPerZone; i++) decide(state, register(`broker-${az}-${i}`, az), 0);

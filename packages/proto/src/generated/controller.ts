@@ -2,6 +2,7 @@ import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { ActivateStream as _millrace_v1_ActivateStream, ActivateStream__Output as _millrace_v1_ActivateStream__Output } from './millrace/v1/ActivateStream.ts';
+import type { BeginMove as _millrace_v1_BeginMove, BeginMove__Output as _millrace_v1_BeginMove__Output } from './millrace/v1/BeginMove.ts';
 import type { BeginReshard as _millrace_v1_BeginReshard, BeginReshard__Output as _millrace_v1_BeginReshard__Output } from './millrace/v1/BeginReshard.ts';
 import type { Broker as _millrace_v1_Broker, Broker__Output as _millrace_v1_Broker__Output } from './millrace/v1/Broker.ts';
 import type { BrokerHeartbeat as _millrace_v1_BrokerHeartbeat, BrokerHeartbeat__Output as _millrace_v1_BrokerHeartbeat__Output } from './millrace/v1/BrokerHeartbeat.ts';
@@ -11,6 +12,7 @@ import type { ClusterStatus as _millrace_v1_ClusterStatus, ClusterStatus__Output
 import type { Command as _millrace_v1_Command, Command__Output as _millrace_v1_Command__Output } from './millrace/v1/Command.ts';
 import type { CommandError as _millrace_v1_CommandError, CommandError__Output as _millrace_v1_CommandError__Output } from './millrace/v1/CommandError.ts';
 import type { CommandResult as _millrace_v1_CommandResult, CommandResult__Output as _millrace_v1_CommandResult__Output } from './millrace/v1/CommandResult.ts';
+import type { CompleteMove as _millrace_v1_CompleteMove, CompleteMove__Output as _millrace_v1_CompleteMove__Output } from './millrace/v1/CompleteMove.ts';
 import type { CompleteReshard as _millrace_v1_CompleteReshard, CompleteReshard__Output as _millrace_v1_CompleteReshard__Output } from './millrace/v1/CompleteReshard.ts';
 import type { Consumer as _millrace_v1_Consumer, Consumer__Output as _millrace_v1_Consumer__Output } from './millrace/v1/Consumer.ts';
 import type { ControllerClient as _millrace_v1_ControllerClient, ControllerDefinition as _millrace_v1_ControllerDefinition } from './millrace/v1/Controller.ts';
@@ -25,7 +27,9 @@ import type { MetadataUpdate as _millrace_v1_MetadataUpdate, MetadataUpdate__Out
 import type { NodeStatus as _millrace_v1_NodeStatus, NodeStatus__Output as _millrace_v1_NodeStatus__Output } from './millrace/v1/NodeStatus.ts';
 import type { PolicyChange as _millrace_v1_PolicyChange, PolicyChange__Output as _millrace_v1_PolicyChange__Output } from './millrace/v1/PolicyChange.ts';
 import type { RegisterBroker as _millrace_v1_RegisterBroker, RegisterBroker__Output as _millrace_v1_RegisterBroker__Output } from './millrace/v1/RegisterBroker.ts';
+import type { RemoveBroker as _millrace_v1_RemoveBroker, RemoveBroker__Output as _millrace_v1_RemoveBroker__Output } from './millrace/v1/RemoveBroker.ts';
 import type { RemoveStream as _millrace_v1_RemoveStream, RemoveStream__Output as _millrace_v1_RemoveStream__Output } from './millrace/v1/RemoveStream.ts';
+import type { ReplicaDropped as _millrace_v1_ReplicaDropped, ReplicaDropped__Output as _millrace_v1_ReplicaDropped__Output } from './millrace/v1/ReplicaDropped.ts';
 import type { RequestClose as _millrace_v1_RequestClose, RequestClose__Output as _millrace_v1_RequestClose__Output } from './millrace/v1/RequestClose.ts';
 import type { Reshard as _millrace_v1_Reshard, Reshard__Output as _millrace_v1_Reshard__Output } from './millrace/v1/Reshard.ts';
 import type { SetBrokerState as _millrace_v1_SetBrokerState, SetBrokerState__Output as _millrace_v1_SetBrokerState__Output } from './millrace/v1/SetBrokerState.ts';
@@ -48,6 +52,7 @@ export interface ProtoGrpcType {
   millrace: {
     v1: {
       ActivateStream: MessageTypeDefinition<_millrace_v1_ActivateStream, _millrace_v1_ActivateStream__Output>
+      BeginMove: MessageTypeDefinition<_millrace_v1_BeginMove, _millrace_v1_BeginMove__Output>
       BeginReshard: MessageTypeDefinition<_millrace_v1_BeginReshard, _millrace_v1_BeginReshard__Output>
       Broker: MessageTypeDefinition<_millrace_v1_Broker, _millrace_v1_Broker__Output>
       BrokerHeartbeat: MessageTypeDefinition<_millrace_v1_BrokerHeartbeat, _millrace_v1_BrokerHeartbeat__Output>
@@ -58,6 +63,7 @@ export interface ProtoGrpcType {
       Command: MessageTypeDefinition<_millrace_v1_Command, _millrace_v1_Command__Output>
       CommandError: MessageTypeDefinition<_millrace_v1_CommandError, _millrace_v1_CommandError__Output>
       CommandResult: MessageTypeDefinition<_millrace_v1_CommandResult, _millrace_v1_CommandResult__Output>
+      CompleteMove: MessageTypeDefinition<_millrace_v1_CompleteMove, _millrace_v1_CompleteMove__Output>
       CompleteReshard: MessageTypeDefinition<_millrace_v1_CompleteReshard, _millrace_v1_CompleteReshard__Output>
       Consumer: MessageTypeDefinition<_millrace_v1_Consumer, _millrace_v1_Consumer__Output>
       Controller: SubtypeConstructor<typeof grpc.Client, _millrace_v1_ControllerClient> & { service: _millrace_v1_ControllerDefinition }
@@ -72,7 +78,9 @@ export interface ProtoGrpcType {
       NodeStatus: MessageTypeDefinition<_millrace_v1_NodeStatus, _millrace_v1_NodeStatus__Output>
       PolicyChange: MessageTypeDefinition<_millrace_v1_PolicyChange, _millrace_v1_PolicyChange__Output>
       RegisterBroker: MessageTypeDefinition<_millrace_v1_RegisterBroker, _millrace_v1_RegisterBroker__Output>
+      RemoveBroker: MessageTypeDefinition<_millrace_v1_RemoveBroker, _millrace_v1_RemoveBroker__Output>
       RemoveStream: MessageTypeDefinition<_millrace_v1_RemoveStream, _millrace_v1_RemoveStream__Output>
+      ReplicaDropped: MessageTypeDefinition<_millrace_v1_ReplicaDropped, _millrace_v1_ReplicaDropped__Output>
       RequestClose: MessageTypeDefinition<_millrace_v1_RequestClose, _millrace_v1_RequestClose__Output>
       Reshard: MessageTypeDefinition<_millrace_v1_Reshard, _millrace_v1_Reshard__Output>
       SetBrokerState: MessageTypeDefinition<_millrace_v1_SetBrokerState, _millrace_v1_SetBrokerState__Output>

@@ -50,11 +50,13 @@ export class Observer {
   /** What happens seldom, by name: a run that never saw one of them has not tested it. */
   readonly rare = new Map<string, number>();
   readonly #scheduler: Scheduler;
-  /** By the newest decision of the controllers. */
-  isShardAlive: (groupId: number) => boolean = () => true;
+  /** Whether this node is to have a replica of that shard, by the newest decision of the controllers. */
+  isMember: (groupId: number, nodeId: string) => boolean = () => true;
+  /** Whether the stream of this shard is gone. */
+  isShardGone: (groupId: number) => boolean = () => false;
   readonly #groups = new Map<string, GroupHistory>();
   readonly #watched = new Map<Owner, WatchedGroup[]>();
-  /** By record number: the machines that have it on the device. */
+  /** By record number: the machines that had it on the device. */
   readonly #copies = new Map<number, Set<Machine>>();
   /** Written by a process and not synced yet: by machine and path. */
   readonly #unsynced = new Map<Machine, Map<string, Set<number>>>();
@@ -113,8 +115,11 @@ export class Observer {
     const deleteGroup = (groupId: number): Promise<void> => {
       const at = watched.findIndex(({ handle }) => handle.groupId === groupId);
       if (at !== -1) watched.splice(at, 1);
-      if (this.isShardAlive(groupId)) this.violation(`${options.nodeId} deletes group ${groupId}, which is alive`);
-      this.#history(`${cluster}/${groupId}`).isDeleted = true;
+      if (this.isMember(groupId, options.nodeId)) {
+        this.violation(`${options.nodeId} deletes group ${groupId}, which is alive`);
+      }
+      if (this.isShardGone(groupId)) this.#history(`${cluster}/${groupId}`).isDeleted = true;
+      else this.saw("replica moved away");
       return host.deleteGroup(groupId);
     };
     const wrapped: Partial<RaftHost> = { openGroup, deleteGroup };
@@ -225,9 +230,9 @@ export class Observer {
     }
   }
 
+  /** What was on the lost disk was there: an acknowledgement that counted it may still be on its way. */
   diskReplaced(machine: Machine): void {
     this.#unsynced.delete(machine);
-    for (const copies of this.#copies.values()) copies.delete(machine);
   }
 
   /** An acknowledgement of this record reached its client. */

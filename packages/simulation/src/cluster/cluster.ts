@@ -45,6 +45,7 @@ export interface ClusterOptions {
   readonly brokersPerZone: number;
   readonly gateways: number;
   readonly tuning: BrokerTuning;
+  readonly replaceBrokerAfterS: number;
 }
 
 /** A supervisor starts again what has ended, after this. */
@@ -56,6 +57,8 @@ export class SimulatedCluster {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly nodes: ClusterNode[] = [];
+  /** Where disks may be lost. */
+  readonly lossyZone: string;
   readonly #options: ClusterOptions;
   readonly #random: SeededRandom;
   #machineCount = 0;
@@ -68,8 +71,13 @@ export class SimulatedCluster {
     this.#options = options;
     this.#random = random.fork("cluster");
     this.scheduler = scheduler;
+    this.lossyZone = this.#random.pick(zones);
     this.network = new Network(scheduler, random.fork("network"));
-    options.observer.isShardAlive = (groupId) => this.#isShardAlive(groupId);
+    options.observer.isMember = (groupId, nodeId) => {
+      const shard = this.#shard(groupId);
+      return shard !== undefined && shard.status !== "DELETING" && shard.members.includes(nodeId);
+    };
+    options.observer.isShardGone = (groupId) => (this.#shard(groupId)?.status ?? "DELETING") === "DELETING";
     scheduler.onUncaught = (owner, error) => this.#uncaught(owner, error);
     zones.forEach((az, at) => this.#addNode("controller", `controller-${at + 1}`, az));
     for (let number = 1; number <= zones.length * brokersPerZone; number++) {
@@ -126,16 +134,42 @@ export class SimulatedCluster {
     return versions.every((version) => version !== undefined && version === versions[0]);
   }
 
-  #isShardAlive(groupId: number): boolean {
+  /** The newest decisions that any running controller knows of. */
+  get newestState(): ControllerNode["state"] | undefined {
+    let newest: ControllerNode["state"] | undefined;
     for (const { state } of this.nodes) {
       const known = state.controller?.node.state;
-      if (known !== undefined && known.version >= (this.#newestState?.version ?? 0)) this.#newestState = known;
+      if (known !== undefined && known.version >= (newest?.version ?? 0)) newest = known;
     }
+    return newest;
+  }
+
+  /** Every shard has its replicas at brokers that are there, and nothing moves. */
+  get isFullyReplicated(): boolean {
+    const state = this.newestState;
+    if (state === undefined) return false;
+    const shards = [...state.streams.values()].flatMap(({ status, shards: all }) => (status === "ACTIVE" ? all : []));
+    return shards.every(
+      ({ replicas, joining }) =>
+        joining === "" && replicas.every((nodeId) => state.brokers.get(nodeId)?.state === "UP"),
+    );
+  }
+
+  /** Of a broker that lost its disk for good, the machine goes on with another one. At most one zone's disks are replaced in a life. */
+  replaceDisk(node: ClusterNode): void {
+    this.kill(node);
+    node.machine.replaceDisk();
+  }
+
+  /** By the newest decision there ever was, whoever lives now. Undefined: there is no such shard. */
+  #shard(groupId: number): { readonly status: string; readonly members: readonly string[] } | undefined {
+    const newest = this.newestState;
+    if (newest !== undefined && newest.version >= (this.#newestState?.version ?? 0)) this.#newestState = newest;
     for (const { status, shards, reshard } of this.#newestState?.streams.values() ?? []) {
-      const has = [...shards, ...(reshard?.children ?? [])].some((shard) => shard.groupId === groupId);
-      if (has) return status !== "DELETING";
+      const found = [...shards, ...(reshard?.children ?? [])].find((shard) => shard.groupId === groupId);
+      if (found !== undefined) return { status, members: [...found.replicas, found.joining] };
     }
-    return false;
+    return undefined;
   }
 
   /** Its process ends now and is not started before somebody calls `start`. */
@@ -173,11 +207,12 @@ export class SimulatedCluster {
   }
 
   #main(node: ClusterNode, process: Process): void {
-    const { observer, tuning } = this.#options;
+    const { observer, tuning, replaceBrokerAfterS } = this.#options;
     const context: NodeContext = {
       network: this.network,
       process,
       tuning,
+      replaceBrokerAfterS,
       controllers: this.nodes.filter(({ role }) => role === "controller").map(({ machine }) => machine.name),
       makeHost: (options) => observer.watchHost(node, process, options),
       onFatal: (error) => this.#exit(process, error),

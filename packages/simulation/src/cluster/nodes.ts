@@ -45,6 +45,7 @@ export interface NodeContext {
   readonly process: Process;
   readonly controllers: readonly string[];
   readonly tuning: BrokerTuning;
+  readonly replaceBrokerAfterS: number;
   /** Wraps what watches the Raft groups of this node around its host. */
   readonly makeHost: RaftHostMaker;
   /** The process cannot go on: it says why, and ends. */
@@ -120,7 +121,7 @@ export async function bootController(context: NodeContext): Promise<ControllerPr
     az: machine.az,
     processId: process.number,
     peers: new Map(controllers.map((name) => [name, name])),
-    initialSettings: { quotas: "off" },
+    initialSettings: { quotas: "off", replaceBrokerAfterS: context.replaceBrokerAfterS },
     host,
   });
   const server = new RpcServer(WINDOW_BYTES);

@@ -2,10 +2,16 @@ import type { ClusterNode, SimulatedCluster } from "../cluster/cluster.ts";
 import type { SeededRandom } from "../world/random.ts";
 import type { Process } from "../world/machine.ts";
 import type { FaultKind } from "./fault.ts";
-import { DISK_FAULTS, FAILPOINTS, PROCESS_FAULTS } from "./machine-faults.ts";
+import { DISK_FAULTS, DISK_LOSS, FAILPOINTS, PROCESS_FAULTS } from "./machine-faults.ts";
 import { NETWORK_FAULTS } from "./network-faults.ts";
 
-export const FAULT_KINDS: readonly FaultKind[] = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...FAILPOINTS, ...DISK_FAULTS];
+export const FAULT_KINDS: readonly FaultKind[] = [
+  ...NETWORK_FAULTS,
+  ...PROCESS_FAULTS,
+  ...FAILPOINTS,
+  ...DISK_FAULTS,
+  DISK_LOSS,
+];
 
 interface ActiveFault {
   readonly kind: FaultKind;

@@ -84,6 +84,17 @@ export const PROCESS_FAULTS: readonly FaultKind[] = [
   },
 ];
 
+/** A life loses disks in one zone only: every acknowledgement has a copy in another. */
+export const DISK_LOSS: FaultKind = {
+  name: "disk lost",
+  durationMs: [100, 8_000],
+  begin: ({ cluster, random }) => {
+    const node = random.pick(cluster.of("broker").filter(({ machine }) => machine.az === cluster.lossyZone));
+    cluster.replaceDisk(node);
+    return () => cluster.start(node);
+  },
+};
+
 /** Where a process dies: around every durable step there is. */
 const VERBS = ["open", "write", "datasync", "truncate", "remove", "rename", "syncDirectory"] as const;
 

@@ -12,6 +12,7 @@ export interface BrokerHeartbeat {
   'freeBytes'?: (number | string | Long);
   'problems'?: (string)[];
   'closedGroups'?: (number | string | Long)[];
+  'movedGroups'?: (number | string | Long)[];
 }
 
 export interface BrokerHeartbeat__Output {
@@ -23,4 +24,5 @@ export interface BrokerHeartbeat__Output {
   'freeBytes': (number);
   'problems': (string)[];
   'closedGroups': (number)[];
+  'movedGroups': (number)[];
 }

@@ -4,9 +4,11 @@
 export interface ClusterSettings {
   'quotas'?: (string);
   'replicationFactor'?: (number);
+  'replaceBrokerAfterS'?: (number);
 }
 
 export interface ClusterSettings__Output {
   'quotas': (string);
   'replicationFactor': (number);
+  'replaceBrokerAfterS': (number);
 }

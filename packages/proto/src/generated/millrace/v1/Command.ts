@@ -11,6 +11,10 @@ import type { UpdateStream as _millrace_v1_UpdateStream, UpdateStream__Output as
 import type { BeginReshard as _millrace_v1_BeginReshard, BeginReshard__Output as _millrace_v1_BeginReshard__Output } from '../../millrace/v1/BeginReshard.ts';
 import type { RequestClose as _millrace_v1_RequestClose, RequestClose__Output as _millrace_v1_RequestClose__Output } from '../../millrace/v1/RequestClose.ts';
 import type { CompleteReshard as _millrace_v1_CompleteReshard, CompleteReshard__Output as _millrace_v1_CompleteReshard__Output } from '../../millrace/v1/CompleteReshard.ts';
+import type { BeginMove as _millrace_v1_BeginMove, BeginMove__Output as _millrace_v1_BeginMove__Output } from '../../millrace/v1/BeginMove.ts';
+import type { CompleteMove as _millrace_v1_CompleteMove, CompleteMove__Output as _millrace_v1_CompleteMove__Output } from '../../millrace/v1/CompleteMove.ts';
+import type { RemoveBroker as _millrace_v1_RemoveBroker, RemoveBroker__Output as _millrace_v1_RemoveBroker__Output } from '../../millrace/v1/RemoveBroker.ts';
+import type { ReplicaDropped as _millrace_v1_ReplicaDropped, ReplicaDropped__Output as _millrace_v1_ReplicaDropped__Output } from '../../millrace/v1/ReplicaDropped.ts';
 
 export interface Command {
   'commandId'?: (string);
@@ -25,7 +29,11 @@ export interface Command {
   'beginReshard'?: (_millrace_v1_BeginReshard | null);
   'requestClose'?: (_millrace_v1_RequestClose | null);
   'completeReshard'?: (_millrace_v1_CompleteReshard | null);
-  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard";
+  'beginMove'?: (_millrace_v1_BeginMove | null);
+  'completeMove'?: (_millrace_v1_CompleteMove | null);
+  'removeBroker'?: (_millrace_v1_RemoveBroker | null);
+  'replicaDropped'?: (_millrace_v1_ReplicaDropped | null);
+  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard"|"beginMove"|"completeMove"|"removeBroker"|"replicaDropped";
 }
 
 export interface Command__Output {
@@ -41,5 +49,9 @@ export interface Command__Output {
   'beginReshard'?: (_millrace_v1_BeginReshard__Output | null);
   'requestClose'?: (_millrace_v1_RequestClose__Output | null);
   'completeReshard'?: (_millrace_v1_CompleteReshard__Output | null);
-  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard";
+  'beginMove'?: (_millrace_v1_BeginMove__Output | null);
+  'completeMove'?: (_millrace_v1_CompleteMove__Output | null);
+  'removeBroker'?: (_millrace_v1_RemoveBroker__Output | null);
+  'replicaDropped'?: (_millrace_v1_ReplicaDropped__Output | null);
+  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard"|"beginMove"|"completeMove"|"removeBroker"|"replicaDropped";
 }

@@ -12,6 +12,9 @@ export interface Shard {
   'parent'?: (number);
   'adjacentParent'?: (number);
   'replicas'?: (string)[];
+  'joining'?: (string);
+  'leaving'?: (string);
+  'left'?: (string)[];
 }
 
 export interface Shard__Output {
@@ -24,4 +27,7 @@ export interface Shard__Output {
   'parent': (number);
   'adjacentParent': (number);
   'replicas': (string)[];
+  'joining': (string);
+  'leaving': (string);
+  'left': (string)[];
 }

@@ -1,0 +1,99 @@
+import type { Shard } from "@millrace/proto";
+import type {
+  BeginMove__Output,
+  CompleteMove__Output,
+  RemoveBroker__Output,
+  ReplicaDropped__Output,
+} from "../command.ts";
+import { type ClusterState, shardsOf } from "../state/cluster-state.ts";
+import { type Decision, Refusal } from "./decision.ts";
+import { newestIncarnations } from "./placement.ts";
+
+/**
+ * A replica is to be had at another broker. The shard's leader carries it out: the joining one learns, then both change places in
+ * one joint step. Until that is reported nothing else moves in this shard, and nobody throws anything away. When the joining one
+ * is lost on the way, another takes its place.
+ */
+export const beginMove: Decision<BeginMove__Output> = ({ state }, { groupId, joining, leaving }) => {
+  const shard = shardOf(state, groupId);
+  if (!shard.replicas.includes(leaving)) throw new Refusal("NOT_A_REPLICA", `${leaving} has no replica of ${groupId}`);
+  if (shard.leaving !== "" && shard.leaving !== leaving) {
+    throw new Refusal("MOVE_IN_PROGRESS", `${shard.leaving} is leaving ${groupId} already`);
+  }
+  if (shard.replicas.includes(joining) || shard.joining === joining) {
+    throw new Refusal("ALREADY_A_REPLICA", `${joining} has a replica of ${groupId}`);
+  }
+  if (shard.left.includes(joining)) {
+    throw new Refusal("REPLICA_NOT_DROPPED", `${joining} has an old replica of ${groupId}, which it has to drop first`);
+  }
+  const broker = newestIncarnations(state).find(({ nodeId }) => nodeId === joining);
+  if (broker?.state !== "UP") throw new Refusal("BROKER_NOT_UP", `no broker ${joining} that takes replicas`);
+  const others = shard.replicas.filter((nodeId) => nodeId !== leaving);
+  if (others.some((nodeId) => state.brokers.get(nodeId)?.az === broker.az)) {
+    throw new Refusal("ZONE_TAKEN", `zone ${broker.az} has a replica of ${groupId} already`);
+  }
+  // The one that was to join before may have begun to: it drops what it has, like one that leaves.
+  putShard(state, { ...shard, joining, leaving, left: withLeft(state, shard, shard.joining) });
+};
+
+export const completeMove: Decision<CompleteMove__Output> = ({ state }, { groupId, joining }) => {
+  const shard = shardOf(state, groupId);
+  if (joining === "" || shard.joining !== joining)
+    throw new Refusal("NO_SUCH_MOVE", `${joining} does not join ${groupId}`);
+  const replicas = membersAfterMove(shard);
+  putShard(state, { ...shard, replicas, joining: "", leaving: "", left: withLeft(state, shard, shard.leaving) });
+};
+
+export const replicaDropped: Decision<ReplicaDropped__Output> = ({ state }, { groupId, nodeId }) => {
+  const shard = shardOf(state, groupId);
+  if (!shard.left.includes(nodeId)) return;
+  putShard(state, { ...shard, left: shard.left.filter((each) => each !== nodeId) });
+};
+
+/** A disk that has been replaced holds nothing any more, and does not come back. */
+function withLeft(state: ClusterState, { left }: Shard, nodeId: string): string[] {
+  const mayReturn = newestIncarnations(state).some((broker) => broker.nodeId === nodeId);
+  return !mayReturn || left.includes(nodeId) ? left : [...left, nodeId];
+}
+
+/** Where its replicas are when the move is over; the same as now when there is none. */
+export function membersAfterMove({ replicas, joining, leaving }: Shard): string[] {
+  return joining === "" ? [...replicas] : replicas.map((nodeId) => (nodeId === leaving ? joining : nodeId));
+}
+
+export const removeBroker: Decision<RemoveBroker__Output> = ({ state }, { nodeId }) => {
+  const broker = state.brokers.get(nodeId);
+  if (broker === undefined) throw new Refusal("BROKER_NOT_FOUND", `no broker ${nodeId}`);
+  if (broker.state === "UP") throw new Refusal("BROKER_IS_UP", `${nodeId} is up: drain it first`);
+  for (const stream of state.streams.values()) {
+    const shards = shardsOf(stream);
+    if (shards.some(({ replicas, joining, left }) => [...replicas, joining, ...left].includes(nodeId))) {
+      throw new Refusal("BROKER_HAS_REPLICAS", `${nodeId} has replicas`);
+    }
+  }
+  state.removeBroker(nodeId);
+};
+
+function shardOf(state: ClusterState, groupId: number): Shard {
+  for (const stream of state.streams.values()) {
+    if (stream.status === "DELETING") continue;
+    const shard = shardsOf(stream).find((each) => each.groupId === groupId);
+    if (shard !== undefined) return shard;
+  }
+  throw new Refusal("SHARD_NOT_FOUND", `no shard is group ${groupId}`);
+}
+
+function putShard(state: ClusterState, shard: Shard): void {
+  const replaced = (shards: readonly Shard[]): Shard[] =>
+    shards.map((each) => (each.groupId === shard.groupId ? shard : each));
+  for (const stream of state.streams.values()) {
+    if (!shardsOf(stream).some(({ groupId }) => groupId === shard.groupId)) continue;
+    const { reshard } = stream;
+    state.putStream({
+      ...stream,
+      shards: replaced(stream.shards),
+      reshard: reshard === null ? null : { ...reshard, children: replaced(reshard.children) },
+    });
+    return;
+  }
+}
