@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
+import { Argument, Command, InvalidArgumentError } from "commander";
+import type { BrokerAction } from "./brokers/brokers.ts";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
 import type { UpOptions } from "./launcher/up.ts";
 import { DEFAULT_ACCOUNT_ID, type NodeOptions, type Role, ROLES } from "./roles.ts";
@@ -129,7 +130,9 @@ async function startNode(options: StartOptions & { role?: Role[] }): Promise<num
     if (options[key] === undefined) startCommand.error(`error: --${key} is needed (or --single)`);
   }
   for (const key of ["memory", "streams", "streamsFile"] as const) {
-    if (startCommand.getOptionValueSource(key) === "cli") startCommand.error(`error: --${key} goes with --single`);
+    // By flag, variable or config file.
+    const isGiven = options[key] !== undefined && options[key] !== false;
+    if (isGiven) startCommand.error(`error: --${key === "streamsFile" ? "streams-file" : key} goes with --single`);
   }
   const { runNode } = await import("./node.ts");
   return runNode({ ...options, roles: options.role ?? [] });
@@ -178,11 +181,8 @@ program
   .option("--latency-ms <n>", "added to each call", integer(0, 20_000), 0)
   .action(async (stream: string, options: FaultsOptions) => {
     const { setFaults } = await import("./faults/faults.ts");
-    const { readClusterFile } = await import("./launcher/cluster-file.ts");
-    const local = readClusterFile(options.dataDir)?.nodes.filter(({ role }) => role === "controller");
-    const controllers = options.controllers?.split(",") ?? local?.map((node) => node.address) ?? [];
     try {
-      if (controllers.length === 0) throw new Error(`no cluster in ${options.dataDir}: give --controllers`);
+      const controllers = await controllersOf(options);
       const { throttled, internalFailure, expiredIterators, latencyMs } = options;
       await setFaults({ ...options, controllers }, stream, {
         throttledShare: throttled,
@@ -207,6 +207,40 @@ interface FaultsOptions {
   readonly internalFailure: number;
   readonly expiredIterators: number;
   readonly latencyMs: number;
+}
+
+program
+  .command("broker")
+  .description("take a broker's replicas away (drain), let it have some again (undrain), or forget it (remove)")
+  .addArgument(new Argument("<action>", "what to do").choices(["drain", "undrain", "remove"]))
+  .argument("<id>", "the broker")
+  .option("--data-dir <dir>", "the cluster's data folder", process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY)
+  .option("--controllers <addresses>", "host:port of the controllers, with commas, of a cluster elsewhere")
+  .option("--wait", "until a broker that drains is empty", false)
+  .action(async (action: BrokerAction, id: string, options: BrokerOptions) => {
+    const { changeBroker } = await import("./brokers/brokers.ts");
+    try {
+      const say = (line: string): void => console.log(line);
+      await changeBroker({ controllers: await controllersOf(options), wait: options.wait, say }, action, id);
+    } catch (error) {
+      console.error((error as Error).message);
+      process.exitCode = 1;
+    }
+  });
+
+interface BrokerOptions {
+  readonly dataDir: string;
+  readonly controllers?: string;
+  readonly wait: boolean;
+}
+
+/** host:port of each: as given, or of the local cluster. @throws Error when there is none */
+async function controllersOf(options: { readonly dataDir: string; readonly controllers?: string }): Promise<string[]> {
+  const { readClusterFile } = await import("./launcher/cluster-file.ts");
+  const local = readClusterFile(options.dataDir)?.nodes.filter(({ role }) => role === "controller");
+  const controllers = options.controllers?.split(",") ?? local?.map((node) => node.address) ?? [];
+  if (controllers.length === 0) throw new Error(`no cluster in ${options.dataDir}: give --controllers`);
+  return controllers;
 }
 
 program

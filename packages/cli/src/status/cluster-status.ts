@@ -1,4 +1,5 @@
 import { connectControllers } from "@millrace/client";
+import { drainProgress } from "../brokers/brokers.ts";
 import type { ClusterStatus as ControllerStatus } from "@millrace/proto";
 import type { StreamFaultsSummary } from "../faults/faults.ts";
 import { errorMessage, realWorld, silentLogger } from "@millrace/util";
@@ -22,6 +23,8 @@ export interface NodeSummary {
   /** Brokers: shards led and hosted. */
   readonly leaders?: number;
   readonly replicas?: number;
+  /** A broker that drains: how far it is. */
+  readonly drain?: string;
   /** Why it is not up. */
   readonly reasons?: readonly string[];
 }
@@ -60,6 +63,7 @@ export async function clusterStatus(dataDir: string): Promise<ClusterSummary | u
       state,
       ...(node.role === "controller" && seen !== undefined ? { leader: seen.state === "leader" } : {}),
       ...(node.role === "broker" && seen !== undefined ? { leaders: seen.leaders, replicas: seen.replicas } : {}),
+      ...(seen?.state === "draining" ? { drain: drainProgress(seen, known?.nodes ?? []) } : {}),
       ...(reasons.length > 0 ? { reasons } : {}),
     };
   });

@@ -14,6 +14,7 @@ export function statusTable(status: ClusterSummary): string {
     [
       node.leader === true ? "leader" : "",
       node.leaders === undefined ? "" : `leads ${node.leaders} of ${node.replicas ?? 0} shards`,
+      node.drain ?? "",
       node.reasons?.join("; ") ?? "",
     ]
       .filter((text) => text !== "")

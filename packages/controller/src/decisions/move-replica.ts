@@ -7,7 +7,7 @@ import type {
 } from "../command.ts";
 import { type ClusterState, shardsOf } from "../state/cluster-state.ts";
 import { type Decision, Refusal } from "./decision.ts";
-import { newestIncarnations } from "./placement.ts";
+import { brokerOf, newestIncarnations } from "./placement.ts";
 
 /**
  * A replica is to be had at another broker. The shard's leader carries it out: the joining one learns, then both change places in
@@ -61,9 +61,10 @@ export function membersAfterMove({ replicas, joining, leaving }: Shard): string[
   return joining === "" ? [...replicas] : replicas.map((nodeId) => (nodeId === leaving ? joining : nodeId));
 }
 
-export const removeBroker: Decision<RemoveBroker__Output> = ({ state }, { nodeId }) => {
-  const broker = state.brokers.get(nodeId);
-  if (broker === undefined) throw new Refusal("BROKER_NOT_FOUND", `no broker ${nodeId}`);
+export const removeBroker: Decision<RemoveBroker__Output> = ({ state }, { nodeId: id }) => {
+  const broker = brokerOf(state, id);
+  if (broker === undefined) throw new Refusal("BROKER_NOT_FOUND", `no broker ${id}`);
+  const { nodeId } = broker;
   if (broker.state === "UP") throw new Refusal("BROKER_IS_UP", `${nodeId} is up: drain it first`);
   for (const stream of state.streams.values()) {
     const shards = shardsOf(stream);

@@ -113,6 +113,11 @@ export function newestIncarnations(state: ClusterState): BrokerRecord[] {
   return [...newest.values()];
 }
 
+/** By node id, or for operators by the broker's own name. */
+export function brokerOf(state: ClusterState, id: string): BrokerRecord | undefined {
+  return state.brokers.get(id) ?? newestIncarnations(state).find(({ brokerId }) => brokerId === id);
+}
+
 function compareIds(a: BrokerRecord, b: BrokerRecord): number {
   return a.nodeId < b.nodeId ? -1 : a.nodeId > b.nodeId ? 1 : 0;
 }

@@ -19,6 +19,7 @@ export interface NodeInfo {
   readonly state: string;
   readonly leader?: boolean;
   readonly leaders?: number;
+  readonly replicas?: number;
 }
 
 export interface ClusterStatus {
