@@ -365,6 +365,7 @@ export class BrokerNode {
     return {
       nodeId,
       ledGroups,
+      loads: this.#loads(),
       metadataVersion: this.metadata.version,
       hostedGroups: this.#shards.size,
       deletedGroups: this.#droppedGroups(),
@@ -373,6 +374,18 @@ export class BrokerNode {
       movedGroups: this.#movedGroups(),
       closedGroups: [...this.#closing()].filter((shard) => shard.position.closed).map((shard) => shard.groupId),
     };
+  }
+
+  /** Of on-demand streams. */
+  #loads(): NonNullable<BrokerHeartbeat["loads"]> {
+    const nowMs = this.#options.world.clock.monotonicMs();
+    const loads = [];
+    for (const [groupId, shard] of this.#shards) {
+      if (!shard.isLeading || this.metadata.shardByGroup(groupId)?.stream.stream.mode !== "ON_DEMAND") continue;
+      const { bytesPerSecond, recordsPerSecond } = shard.writes.rate(nowMs);
+      loads.push({ groupId, writeBytesPerSecond: bytesPerSecond, writeRecordsPerSecond: recordsPerSecond });
+    }
+    return loads;
   }
 
   /** It lacks what is committed, or is not there. Under load everybody lacks the last moments. */

@@ -1,4 +1,5 @@
 import type { BrokerHeartbeat__Output } from "./protocol.ts";
+import { ShardLoads } from "./shard-loads.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
 
 /** Silence after which a broker counts as down. */
@@ -20,15 +21,19 @@ interface Leader {
 export class Liveness {
   readonly #heard = new Map<string, Heard>();
   #sinceMs = 0;
+  /** Of the shards of on-demand streams. */
+  readonly loads = new ShardLoads();
 
   /** This controller leads from now on: brokers get time to find it. */
   begin(nowMs: number): void {
     this.#heard.clear();
+    this.loads.begin();
     this.#sinceMs = nowMs;
   }
 
   heartbeat(heartbeat: BrokerHeartbeat__Output, nowMs: number): void {
     this.#heard.set(heartbeat.nodeId, { atMs: nowMs, heartbeat, deletedGroups: new Set(heartbeat.deletedGroups) });
+    this.loads.heard(heartbeat, nowMs);
   }
 
   /** This process stood still for so long and could hear nobody: that is no silence of theirs. */

@@ -21,6 +21,7 @@ import { encodeTruncate, isBatchEntry, truncationOf } from "./entries.ts";
 import { LeadershipProof } from "./leadership-proof.ts";
 import { ShardState } from "./shard-state.ts";
 import { SubscriptionClaims } from "./subscription-claims.ts";
+import { WriteMeter } from "./write-meter.ts";
 
 export interface ShardLogOptions {
   readonly groupId: number;
@@ -47,6 +48,7 @@ export class ShardLog implements StateMachine {
   readonly #appender: Appender;
   readonly #commitListeners = new Set<() => void>();
   readonly #proof: LeadershipProof;
+  readonly writes: WriteMeter;
   /** While this replica leads: others do not know them. */
   readonly claims = new SubscriptionClaims();
   #state = new ShardState();
@@ -58,6 +60,7 @@ export class ShardLog implements StateMachine {
     const { clock, budget } = options;
     this.#appender = new Appender({ state: () => this.#state, clock, budget, group: () => this.group });
     this.#proof = new LeadershipProof(clock, () => this.group);
+    this.writes = new WriteMeter(clock.monotonicMs());
   }
 
   /** The state machine is made before its group. */
@@ -83,7 +86,9 @@ export class ShardLog implements StateMachine {
 
   apply(entries: readonly Entry[]): void {
     for (const entry of entries) {
+      const { nextOffset } = this.#state;
       this.#state.apply(entry);
+      if (isBatchEntry(entry)) this.writes.wrote(this.#state.nextOffset - nextOffset, entry.payload.length);
       this.#appender.applied(entry.index, entry.term);
       if (truncationOf(entry) !== undefined) queueMicrotask(() => this.#truncate());
     }
@@ -100,6 +105,7 @@ export class ShardLog implements StateMachine {
 
   leadershipGained(term: number): void {
     this.#appender.begin(term);
+    this.writes.begin(this.#options.clock.monotonicMs());
   }
 
   leadershipLost(): void {

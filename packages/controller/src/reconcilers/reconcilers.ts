@@ -1,4 +1,5 @@
 import { brokerStates } from "./broker-states.ts";
+import { onDemandScaling } from "./on-demand-scaling.ts";
 import type { Reconciler } from "./reconciler.ts";
 import { brokerRemoval, replicaMoves } from "./replica-moves.ts";
 import { resharding } from "./resharding.ts";
@@ -13,4 +14,5 @@ export const RECONCILERS: readonly Reconciler[] = [
   resharding,
   replicaMoves,
   brokerRemoval,
+  onDemandScaling,
 ];

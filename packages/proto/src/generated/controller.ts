@@ -19,6 +19,7 @@ import type { ControllerClient as _millrace_v1_ControllerClient, ControllerDefin
 import type { CreateStream as _millrace_v1_CreateStream, CreateStream__Output as _millrace_v1_CreateStream__Output } from './millrace/v1/CreateStream.ts';
 import type { DeleteStream as _millrace_v1_DeleteStream, DeleteStream__Output as _millrace_v1_DeleteStream__Output } from './millrace/v1/DeleteStream.ts';
 import type { Faults as _millrace_v1_Faults, Faults__Output as _millrace_v1_Faults__Output } from './millrace/v1/Faults.ts';
+import type { GroupLoad as _millrace_v1_GroupLoad, GroupLoad__Output as _millrace_v1_GroupLoad__Output } from './millrace/v1/GroupLoad.ts';
 import type { HeartbeatResult as _millrace_v1_HeartbeatResult, HeartbeatResult__Output as _millrace_v1_HeartbeatResult__Output } from './millrace/v1/HeartbeatResult.ts';
 import type { InitializeCluster as _millrace_v1_InitializeCluster, InitializeCluster__Output as _millrace_v1_InitializeCluster__Output } from './millrace/v1/InitializeCluster.ts';
 import type { LedGroup as _millrace_v1_LedGroup, LedGroup__Output as _millrace_v1_LedGroup__Output } from './millrace/v1/LedGroup.ts';
@@ -70,6 +71,7 @@ export interface ProtoGrpcType {
       CreateStream: MessageTypeDefinition<_millrace_v1_CreateStream, _millrace_v1_CreateStream__Output>
       DeleteStream: MessageTypeDefinition<_millrace_v1_DeleteStream, _millrace_v1_DeleteStream__Output>
       Faults: MessageTypeDefinition<_millrace_v1_Faults, _millrace_v1_Faults__Output>
+      GroupLoad: MessageTypeDefinition<_millrace_v1_GroupLoad, _millrace_v1_GroupLoad__Output>
       HeartbeatResult: MessageTypeDefinition<_millrace_v1_HeartbeatResult, _millrace_v1_HeartbeatResult__Output>
       InitializeCluster: MessageTypeDefinition<_millrace_v1_InitializeCluster, _millrace_v1_InitializeCluster__Output>
       LedGroup: MessageTypeDefinition<_millrace_v1_LedGroup, _millrace_v1_LedGroup__Output>

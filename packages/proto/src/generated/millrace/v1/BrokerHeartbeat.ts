@@ -1,6 +1,7 @@
 // Original file: proto/millrace/v1/controller.proto
 
 import type { LedGroup as _millrace_v1_LedGroup, LedGroup__Output as _millrace_v1_LedGroup__Output } from '../../millrace/v1/LedGroup.ts';
+import type { GroupLoad as _millrace_v1_GroupLoad, GroupLoad__Output as _millrace_v1_GroupLoad__Output } from '../../millrace/v1/GroupLoad.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface BrokerHeartbeat {
@@ -13,6 +14,7 @@ export interface BrokerHeartbeat {
   'problems'?: (string)[];
   'closedGroups'?: (number | string | Long)[];
   'movedGroups'?: (number | string | Long)[];
+  'loads'?: (_millrace_v1_GroupLoad)[];
 }
 
 export interface BrokerHeartbeat__Output {
@@ -25,4 +27,5 @@ export interface BrokerHeartbeat__Output {
   'problems': (string)[];
   'closedGroups': (number)[];
   'movedGroups': (number)[];
+  'loads': (_millrace_v1_GroupLoad__Output)[];
 }
