@@ -104,12 +104,12 @@ const WEIGHTS: { readonly [K in keyof typeof anyKind]: number } = {
   initializeCluster: 1,
   setBrokerState: 1,
   updateStream: 3,
-  beginReshard: 8,
-  requestClose: 6,
-  completeReshard: 6,
+  beginReshard: 14,
+  requestClose: 14,
+  completeReshard: 14,
   beginMove: 12,
   completeMove: 12,
-  replicaDropped: 8,
+  replicaDropped: 14,
   removeBroker: 2,
 };
 const anyCommand = fc.oneof(
@@ -177,7 +177,7 @@ test("no command throws, however strange; a refused one changes nothing; invaria
   const effects = new Map<string, number>();
   const step = fc.tuple(anyCommand, fc.integer({ min: 0, max: 10_000_000 }));
   fc.assert(
-    fc.property(fc.array(step, { minLength: 20, maxLength: 60, size: "max" }), (commands) => {
+    fc.property(fc.array(step, { minLength: 40, maxLength: 120, size: "max" }), (commands) => {
       const state = livingCluster();
       for (const [i, [content, nowMs]] of commands.entries()) {
         const entry = decodeCommandEntry(encodeCommandEntry(nowMs, { ...content, commandId: `h${i}` }));

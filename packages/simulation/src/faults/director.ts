@@ -44,8 +44,9 @@ export class FaultDirector {
     this.#options = options;
     const { random } = options;
     const share = random.next();
-    const kinds = FAULT_KINDS.filter(({ name }) => random.chance(share) && !options.excluded.includes(name));
-    this.kinds = kinds.length === 0 ? [random.pick(FAULT_KINDS)] : kinds;
+    const known = FAULT_KINDS.filter(({ name }) => !options.excluded.includes(name));
+    const kinds = known.filter(() => random.chance(share));
+    this.kinds = kinds.length === 0 ? [random.pick(known)] : kinds;
     this.#pauseMaxMs = random.magnitude(100, 20_000);
     this.#activeMax = random.between(1, 3);
   }
