@@ -1,0 +1,151 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { decide } from "../decisions/decide.ts";
+import { Liveness } from "../liveness.ts";
+import type { ClusterState } from "../state/cluster-state.ts";
+import { cluster, command, create, nodeId, ZONES } from "../testing/commands.ts";
+import { RECONCILERS } from "./reconcilers.ts";
+
+/** The leader's view, and brokers that carry out at once what they are asked for. */
+class World {
+  readonly state: ClusterState;
+  readonly liveness = new Liveness();
+  readonly silent = new Set<string>();
+  nowMs = 10_000;
+
+  constructor(brokersPerZone: number, shards: number) {
+    this.state = cluster(brokersPerZone, "off");
+    this.liveness.begin(this.nowMs);
+    decide(this.state, create("s", shards), 1);
+    decide(this.state, command("activateStream", { streamId: 1 }), 1);
+  }
+
+  get shards() {
+    return this.state.streams.get(1)?.shards ?? [];
+  }
+
+  replicasOf(node: string): number {
+    return this.shards.filter(({ replicas }) => replicas.includes(node)).length;
+  }
+
+  /** Half a second: everybody who lives is heard, and what is wished is decided. @returns the wishes */
+  step(): string[] {
+    this.nowMs += 500;
+    for (const { nodeId: node } of this.state.brokers.values()) {
+      if (this.silent.has(node)) continue;
+      const figures = { metadataVersion: 0, hostedGroups: 0, freeBytes: 0, problems: [], closedGroups: [], loads: [] };
+      const left = this.shards.filter((shard) => shard.left.includes(node)).map(({ groupId }) => groupId);
+      const moved = this.shards.filter((shard) => shard.joining !== "" && !this.silent.has(shard.joining));
+      const movedGroups = moved.map(({ groupId }) => groupId);
+      this.liveness.heartbeat(
+        { nodeId: node, ledGroups: [], deletedGroups: left, movedGroups, ...figures },
+        this.nowMs,
+      );
+    }
+    const { state, liveness, nowMs } = this;
+    const observed = { state, liveness, nowMs, loads: { of: () => undefined } } as never;
+    const wishes = RECONCILERS.filter((each) => each.name !== "onDemandScaling").flatMap((each) => [...each(observed)]);
+    for (const { command: wished } of wishes) {
+      const kind = wished.kind as "beginMove";
+      decide(state, command(kind, wished[kind] as never), 1_000_000);
+    }
+    for (const { replicas, joining } of this.shards) {
+      const zones = replicas.map((node) => state.brokers.get(node)?.az);
+      expect(new Set(zones).size, `${replicas.join(" ")}, ${joining} joins`).toBe(3);
+    }
+    return wishes.map(({ key }) => key);
+  }
+
+  settle(seconds: number): void {
+    for (let half = 0; half < seconds * 2; half++) this.step();
+  }
+}
+
+test("a broker that is silent for a minute is waited for; after five its replicas are had in its own zone", () => {
+  const world = new World(2, 6);
+  const lost = nodeId("az-a", 0);
+  const had = world.replicasOf(lost);
+  expect(had).toBe(3);
+  world.settle(2);
+  world.silent.add(lost);
+  world.settle(60);
+  expect(world.replicasOf(lost)).toBe(had);
+  world.settle(260);
+  expect(world.replicasOf(lost)).toBe(0);
+  expect(world.replicasOf(nodeId("az-a", 1))).toBe(6);
+});
+
+test("without another broker that may take them, replicas stay where they were", () => {
+  const world = new World(1, 4);
+  world.silent.add(nodeId("az-a"));
+  world.settle(400);
+  expect(world.replicasOf(nodeId("az-a"))).toBe(4);
+  expect(world.shards.every(({ joining }) => joining === "")).toBe(true);
+});
+
+test("an empty disk takes the place of the one before it at once, and that one is forgotten", () => {
+  const world = new World(1, 4);
+  const register = { brokerId: "broker-az-b-0", az: "az-b", address: "x:1", diskId: "another", processId: 2 };
+  world.silent.add(nodeId("az-b"));
+  expect(decide(world.state, command("registerBroker", register), 1).result.incarnation).toBe(2);
+  world.settle(10);
+  expect(world.replicasOf("broker-az-b-0/2")).toBe(4);
+  expect(world.state.brokers.has(nodeId("az-b"))).toBe(false);
+  expect(world.shards.every(({ left }) => left.length === 0)).toBe(true);
+});
+
+test("a broker that drains ends with nothing, one that comes is filled, and then nothing moves any more", () => {
+  const world = new World(2, 10);
+  const drained = nodeId("az-c", 1);
+  decide(world.state, command("setBrokerState", { nodeId: drained, state: "DRAINING" }), 1);
+  world.settle(30);
+  expect(world.replicasOf(drained)).toBe(0);
+  decide(world.state, command("setBrokerState", { nodeId: drained, state: "UP" }), 1);
+  world.settle(60);
+  expect(world.replicasOf(drained)).toBe(5);
+  expect(world.step().filter((key) => key.startsWith("move"))).toEqual([]);
+});
+
+test("when the joining broker is lost on the way, another takes its place in the wish", () => {
+  const world = new World(3, 1);
+  const [shard] = world.shards;
+  const leaving = shard?.replicas.find((node) => node.startsWith("broker-az-a")) as string;
+  const others = [0, 1, 2].map((index) => nodeId("az-a", index)).filter((node) => node !== leaving);
+  world.silent.add(leaving).add(others[0] as string);
+  const move = { groupId: shard?.groupId ?? 0, joining: others[0] as string, leaving };
+  expect(decide(world.state, command("beginMove", move), 1).result.error).toBeNull();
+  world.settle(320);
+  expect(world.shards[0]?.replicas).toContain(others[1]);
+  expect(world.shards[0]?.joining).toBe("");
+});
+
+test("whatever comes and goes, a shard has three zones at every moment, and loads even out when it is quiet", () => {
+  const event = fc.record({
+    kind: fc.constantFrom("silent", "back", "drain", "undrain"),
+    node: fc.tuple(fc.constantFrom(...ZONES), fc.integer({ min: 0, max: 1 })).map(([az, index]) => nodeId(az, index)),
+    seconds: fc.integer({ min: 1, max: 40 }),
+  });
+  fc.assert(
+    fc.property(fc.array(event, { minLength: 1, maxLength: 8 }), (events) => {
+      const world = new World(2, 7);
+      for (const { kind, node, seconds } of events) {
+        if (kind === "silent") world.silent.add(node);
+        if (kind === "back") world.silent.delete(node);
+        if (kind === "drain") decide(world.state, command("setBrokerState", { nodeId: node, state: "DRAINING" }), 1);
+        if (kind === "undrain") decide(world.state, command("setBrokerState", { nodeId: node, state: "UP" }), 1);
+        world.settle(seconds);
+      }
+      world.silent.clear();
+      for (const node of world.state.brokers.keys()) {
+        decide(world.state, command("setBrokerState", { nodeId: node, state: "UP" }), 1);
+      }
+      world.settle(60);
+      for (const az of ZONES) {
+        const loads = [0, 1].map((index) => world.replicasOf(nodeId(az, index)));
+        expect(Math.abs((loads[0] as number) - (loads[1] as number)), loads.join(" ")).toBeLessThanOrEqual(1);
+      }
+      expect(world.shards.every(({ joining, left }) => joining === "" && left.length === 0)).toBe(true);
+    }),
+    { numRuns: 25 },
+  );
+});
