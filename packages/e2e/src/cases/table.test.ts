@@ -22,7 +22,7 @@ const IDS = [
 
 /** What no vitest test shows, or not all of. Where a client is needed that a test cannot bring along. */
 const NOTES: Readonly<Record<string, string>> = {
-  C01: "`npm run interop -- kcl-polling kcl-fan-out`: KCL 2.7, one worker, 2 to 4 to 2 shards. KCL 1 and 3 and two workers: not tried.",
+  C01: "`npm run interop -- kcl-polling kcl-fan-out`: KCL 2.7, one worker, 2 to 4 to 2 shards, with `--records 100000` as well. KCL 1 and 3 and two workers: not tried.",
   C03: "Not tried: the KPL's native daemon speaks TLS only, and a cluster has no TLS settings of its own yet.",
   C07: "Not tried: Terraform is no package of the registries that the tests use. Its calls are among those of W07.",
   C09: "`npm run interop` runs KCL 2.7 with dynalite as its lease store. KCL 3 and the cost of leases: not tried.",
