@@ -8,11 +8,21 @@ const program = new Command("bench")
   .option("--seconds <n>", "length of each measurement", Number, 8)
   .option("--failover-rounds <n>", "brokers killed", Number, 10)
   .option("--idle-shards <n>", "shards of the larger idle measurement", Number, 500)
+  .option("--refill-megabytes <n>", "data of the refill of a lost disk", Number, 300)
+  .option("--only <names>", "workloads, with commas: idle, latency, throughput, reads, failover, refill", "")
   .option("--json <file>", "write the figures there as well")
   .parse();
-const options = program.opts<{ seconds: number; failoverRounds: number; idleShards: number; json?: string }>();
+const options = program.opts<{
+  seconds: number;
+  failoverRounds: number;
+  idleShards: number;
+  refillMegabytes: number;
+  only: string;
+  json?: string;
+}>();
 
-const figures = await runBench({ ...options, progress: (workload) => console.error(`${workload} …`) });
+const only = options.only.split(",").filter((name) => name !== "");
+const figures = await runBench({ ...options, only, progress: (workload) => console.error(`${workload} …`) });
 const report = makeReport(figures);
 console.log(formatReport(report));
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);

@@ -5,12 +5,17 @@ import { idle } from "./workloads/idle.ts";
 import { putLatency } from "./workloads/put-latency.ts";
 import { putThroughput } from "./workloads/put-throughput.ts";
 import { readThroughput } from "./workloads/read-throughput.ts";
+import { refill } from "./workloads/refill.ts";
 
 export interface BenchOptions {
   /** Of each throughput measurement. */
   readonly seconds: number;
   readonly failoverRounds: number;
   readonly idleShards: number;
+  /** Of the refill's data. */
+  readonly refillMegabytes: number;
+  /** Names of workloads; all when empty. */
+  readonly only: readonly string[];
   readonly progress: (workload: string) => void;
 }
 
@@ -26,25 +31,33 @@ export async function runBench(options: BenchOptions): Promise<Figure[]> {
       value: cluster.startupMs / 1_000,
       unit: "s",
     });
-    progress("idle");
-    figures.push(...(await idle(cluster, 4, seconds)));
-    progress("latency");
-    figures.push(...(await putLatency(cluster, 100, seconds)));
-    progress("throughput");
-    for (const through of ["raw HTTP", "SDK"] as const) {
-      for (const sizeBytes of [100, 1_024]) {
-        const load = { seconds, inFlight: 8 };
-        figures.push(...(await putThroughput(cluster, { count: 500, sizeBytes }, through, load)));
-      }
+    const workloads: Record<string, () => Promise<Figure[]>> = {
+      idle: () => idle(cluster, 4, seconds),
+      latency: () => putLatency(cluster, 100, seconds),
+      throughput: () => allThroughputs(cluster, seconds),
+      reads: () => readThroughput(cluster, "put-500-1024-raw", seconds),
+      failover: () => failover(cluster, options.failoverRounds),
+      refill: () => refill(cluster, options.refillMegabytes),
+      "idle with many shards": () => idle(cluster, options.idleShards, seconds),
+    };
+    for (const [name, run] of Object.entries(workloads)) {
+      if (options.only.length > 0 && !options.only.includes(name)) continue;
+      progress(name);
+      figures.push(...(await run()));
     }
-    progress("reads");
-    figures.push(...(await readThroughput(cluster, "put-500-1024-raw", seconds)));
-    progress("failover");
-    figures.push(...(await failover(cluster, options.failoverRounds)));
-    progress("idle with many shards");
-    figures.push(...(await idle(cluster, options.idleShards, seconds)));
   } finally {
     await cluster.destroy();
+  }
+  return figures;
+}
+
+async function allThroughputs(cluster: LocalCluster, seconds: number): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const through of ["raw HTTP", "SDK"] as const) {
+    for (const sizeBytes of [100, 1_024]) {
+      const load = { seconds, inFlight: 8 };
+      figures.push(...(await putThroughput(cluster, { count: 500, sizeBytes }, through, load)));
+    }
   }
   return figures;
 }
