@@ -192,6 +192,12 @@ export const MUTATIONS = [
   },
   // Controller
   {
+    name: "what a leader said of the last move completes the next one",
+    file: "controller/dist/reconcilers/replica-moves.js",
+    find: "(moved.get(groupId) ?? -1) < placedVersion",
+    replace: "!moved.has(groupId)",
+  },
+  {
     name: "children are made with their parents' creation time",
     file: "controller/dist/decisions/reshard.js",
     find: "createdAtS: closedAtS + 1 }",

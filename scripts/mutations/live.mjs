@@ -18,7 +18,7 @@ function next(seed) {
   lives++;
   let violations;
   try {
-    ({ violations } = runLife({ seed: String(seed), durationMs: Number(MINUTES) * 60_000 }));
+    ({ violations } = runLife({ seed: String(seed), durationMs: Number(MINUTES) * 60_000, endsAtViolation: true }));
   } catch (error) {
     violations = [String(error)];
   }

@@ -88,6 +88,10 @@ export class BrokerNode {
     return this.#shards.get(groupId);
   }
 
+  allShards(): Iterable<ShardLog> {
+    return this.#shards.values();
+  }
+
   get shardCount(): number {
     return this.#shards.size;
   }

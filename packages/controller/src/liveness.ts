@@ -1,3 +1,4 @@
+import type { Shard } from "@millrace/proto";
 import type { BrokerHeartbeat__Output } from "./protocol.ts";
 import { ShardLoads } from "./shard-loads.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
@@ -55,8 +56,10 @@ export class Liveness {
     return nowMs - (this.#heard.get(nodeId)?.atMs ?? this.#sinceMs);
   }
 
-  hasDropped(nodeId: string, groupId: number): boolean {
-    return this.#heard.get(nodeId)?.deletedGroups.has(groupId) ?? false;
+  /** What it said before it knew of the shard's latest move does not count. */
+  hasDropped(nodeId: string, { groupId, placedVersion }: Shard): boolean {
+    const heard = this.#heard.get(nodeId);
+    return heard !== undefined && heard.heartbeat.metadataVersion >= placedVersion && heard.deletedGroups.has(groupId);
   }
 
   /** Their leaders say that nothing will follow in them. */
@@ -68,11 +71,18 @@ export class Liveness {
     return closed;
   }
 
-  /** Their leaders say that the members are what was wished for. */
-  movedGroups(nowMs: number): Set<number> {
-    const moved = new Set<number>();
+  /**
+   * Groups whose leaders say that the members are what was wished for, with the metadata version by which they say so: a leader
+   * speaks of the wish that it knows, which may be an earlier one.
+   */
+  movedGroups(nowMs: number): Map<number, number> {
+    const moved = new Map<number, number>();
     for (const [nodeId, { heartbeat }] of this.#heard) {
-      if (this.isAlive(nodeId, nowMs)) for (const groupId of heartbeat.movedGroups) moved.add(groupId);
+      if (!this.isAlive(nodeId, nowMs)) continue;
+      const { metadataVersion, movedGroups } = heartbeat;
+      for (const groupId of movedGroups) {
+        moved.set(groupId, Math.max(moved.get(groupId) ?? 0, metadataVersion));
+      }
     }
     return moved;
   }

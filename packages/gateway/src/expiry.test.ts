@@ -25,6 +25,7 @@ const stream = {
       joining: "",
       leaving: "",
       left: [],
+      placedVersion: 0,
     },
   })),
 } as unknown as Stream;

@@ -21,6 +21,8 @@ export interface LifeOptions {
   readonly durationMs: number;
   readonly log?: (timeMs: number, node: string, level: LogLevel | "fault", text: string) => void;
   readonly faults?: boolean;
+  /** Ends with the first broken promise: a world that broke one may take long to come to its end. */
+  readonly endsAtViolation?: boolean;
 }
 
 export interface LifeResult {
@@ -118,7 +120,9 @@ class Life {
       );
     });
     const maxMs = START_UP_MAX_MS + this.#options.durationMs + HEALED_WITHIN_MS + CHECKS_MAX_MS;
-    if (!scheduler.runUntil(maxMs * 1_000, () => isOver)) this.#observer.violation("the life does not come to its end");
+    const { violations } = this.#observer;
+    const isDone = (): boolean => isOver || (this.#options.endsAtViolation === true && violations.length > 0);
+    if (!scheduler.runUntil(maxMs * 1_000, isDone)) this.#observer.violation("the life does not come to its end");
     if (failure !== undefined) this.#observer.violation(`the life failed: ${(failure as Error).stack}`);
     return this.#result();
   }
@@ -242,6 +246,12 @@ class Life {
     }
     if (!isHealed())
       this.#observer.violation(`not every writer was acknowledged within ${HEALED_WITHIN_MS} ms of healing`);
+    if (this.#observer.violations.length > 0) this.#noteShards();
+  }
+
+  #noteShards(): void {
+    const nowMs = this.scheduler.nowMs;
+    for (const { node, text } of this.#cluster.describeShards()) this.#options.log?.(nowMs, node, "info", text);
   }
 
   async #check(operator: SimulatedSdk, stream: string): Promise<void> {

@@ -13,6 +13,11 @@ const REGRESSIONS = [
     bug: "a gateway kept old metadata while it connected to a controller without power",
   },
   { seed: "3001", durationMs: 30_000, bug: "a closed shard whose records had all expired could not be read again" },
+  {
+    seed: "40288",
+    durationMs: 30_000,
+    bug: "what a leader said of a finished move completed the next one, and the shard lost its majority",
+  },
 ];
 
 test.each(REGRESSIONS)(

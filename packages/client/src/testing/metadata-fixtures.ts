@@ -45,6 +45,7 @@ export function streamOf(
       joining: "",
       leaving: "",
       left: [],
+      placedVersion: 0,
     })),
   };
 }

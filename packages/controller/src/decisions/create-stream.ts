@@ -45,6 +45,7 @@ export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, i
     joining: "",
     leaving: "",
     left: [],
+    placedVersion: state.version + 1,
   }));
   state.putStream({
     streamId: state.takeStreamId(),

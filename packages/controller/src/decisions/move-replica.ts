@@ -84,7 +84,8 @@ function shardOf(state: ClusterState, groupId: number): Shard {
   throw new Refusal("SHARD_NOT_FOUND", `no shard is group ${groupId}`);
 }
 
-function putShard(state: ClusterState, shard: Shard): void {
+function putShard(state: ClusterState, changed: Shard): void {
+  const shard = { ...changed, placedVersion: state.version + 1 };
   const replaced = (shards: readonly Shard[]): Shard[] =>
     shards.map((each) => (each.groupId === shard.groupId ? shard : each));
   for (const stream of state.streams.values()) {

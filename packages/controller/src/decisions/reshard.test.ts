@@ -18,6 +18,7 @@ function shard(number: number, starting: bigint, ending: bigint): Shard {
     joining: "",
     leaving: "",
     left: [],
+    placedVersion: 0,
   };
 }
 

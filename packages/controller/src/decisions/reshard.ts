@@ -87,6 +87,7 @@ function begun(state: ClusterState, stream: Stream, changes: readonly Change[], 
       joining: "",
       leaving: "",
       left: [],
+      placedVersion: state.version + 1,
     })),
   );
   const parents = changes.flatMap((change) => change.parents.map((parent) => parent.number));

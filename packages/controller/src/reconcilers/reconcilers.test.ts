@@ -40,7 +40,7 @@ class Leader {
 
   hear(az: string, heartbeat: Partial<BrokerHeartbeat__Output> = {}): void {
     const nothing = { ledGroups: [], loads: [], deletedGroups: [], closedGroups: [], movedGroups: [], problems: [] };
-    const figures = { metadataVersion: 0, hostedGroups: 0, freeBytes: 0 };
+    const figures = { metadataVersion: this.state.version, hostedGroups: 0, freeBytes: 0 };
     this.liveness.heartbeat({ nodeId: nodeId(az), ...nothing, ...figures, ...heartbeat }, this.nowMs);
   }
 

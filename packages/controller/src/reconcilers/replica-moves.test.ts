@@ -33,7 +33,8 @@ class World {
     this.nowMs += 500;
     for (const { nodeId: node } of this.state.brokers.values()) {
       if (this.silent.has(node)) continue;
-      const figures = { metadataVersion: 0, hostedGroups: 0, freeBytes: 0, problems: [], closedGroups: [], loads: [] };
+      const { version: metadataVersion } = this.state;
+      const figures = { metadataVersion, hostedGroups: 0, freeBytes: 0, problems: [], closedGroups: [], loads: [] };
       const left = this.shards.filter((shard) => shard.left.includes(node)).map(({ groupId }) => groupId);
       const moved = this.shards.filter((shard) => shard.joining !== "" && !this.silent.has(shard.joining));
       const movedGroups = moved.map(({ groupId }) => groupId);
@@ -148,4 +149,49 @@ test("whatever comes and goes, a shard has three zones at every moment, and load
     }),
     { numRuns: 25 },
   );
+});
+
+test("a leader that speaks of the move before this one does not complete this one, and no old replica counts as dropped", () => {
+  const world = new World(2, 1);
+  const groupId = world.shards[0]?.groupId ?? 0;
+  const first = world.shards[0]?.replicas.find((node) => world.state.brokers.get(node)?.az === "az-a") ?? "";
+  const second = first === nodeId("az-a", 0) ? nodeId("az-a", 1) : nodeId("az-a", 0);
+  const leader = nodeId("az-b", 0);
+  const hear = (node: string, metadataVersion: number, movedGroups: number[], deletedGroups: number[]): void =>
+    world.liveness.heartbeat(
+      {
+        ...{ nodeId: node, metadataVersion, movedGroups, deletedGroups, ledGroups: [], hostedGroups: 1 },
+        ...{ freeBytes: 0, problems: [], closedGroups: [], loads: [] },
+      },
+      world.nowMs,
+    );
+  const settle = (): void => {
+    const { state, liveness, nowMs } = world;
+    for (const { command: wished } of RECONCILERS.flatMap((each) => [...each({ state, liveness, nowMs } as never)])) {
+      const kind = wished.kind as "beginMove";
+      decide(state, command(kind, wished[kind] as never), 1_000_000);
+    }
+  };
+  const move = (joining: string, leaving: string): void => {
+    decide(world.state, command("beginMove", { groupId, joining, leaving }), 1);
+  };
+  for (const node of world.state.brokers.keys()) hear(node, world.state.version, [], []);
+  move(second, first);
+  hear(leader, world.state.version, [groupId], []);
+  settle();
+  expect(world.shards[0]).toMatchObject({ joining: "", left: [first] });
+  hear(first, world.state.version, [], [groupId]);
+  settle();
+  expect(world.shards[0]?.left).toEqual([]);
+  // Back again, before anybody is heard another time.
+  move(first, second);
+  settle();
+  expect(world.shards[0]).toMatchObject({ joining: first, leaving: second, left: [] });
+  hear(leader, world.state.version, [groupId], []);
+  settle();
+  move(second, first);
+  settle();
+  expect(world.shards[0], "what left last has not said that it dropped what it got since").toMatchObject({
+    left: [second],
+  });
 });

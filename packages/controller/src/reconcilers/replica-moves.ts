@@ -132,9 +132,10 @@ class View {
 }
 
 function* completions({ state, shards, liveness, nowMs, movesCount }: View): Generator<Wish> {
-  for (const { groupId, left } of shards) {
+  for (const shard of shards) {
+    const { groupId, left } = shard;
     for (const nodeId of left) {
-      if (state.brokers.has(nodeId) && !liveness.hasDropped(nodeId, groupId)) continue;
+      if (state.brokers.has(nodeId) && !liveness.hasDropped(nodeId, shard)) continue;
       yield {
         key: `dropped ${groupId} ${nodeId}`,
         command: { kind: "replicaDropped", replicaDropped: { groupId, nodeId } },
@@ -143,8 +144,8 @@ function* completions({ state, shards, liveness, nowMs, movesCount }: View): Gen
   }
   if (movesCount === 0) return;
   const moved = liveness.movedGroups(nowMs);
-  for (const { groupId, joining } of shards) {
-    if (joining === "" || !moved.has(groupId)) continue;
+  for (const { groupId, joining, placedVersion } of shards) {
+    if (joining === "" || (moved.get(groupId) ?? -1) < placedVersion) continue;
     yield { key: `moved ${groupId}`, command: { kind: "completeMove", completeMove: { groupId, joining } } };
   }
 }

@@ -1,3 +1,4 @@
+import type { Shard } from "@millrace/proto";
 import { shardsOf } from "../state/cluster-state.ts";
 import type { Reconciler } from "./reconciler.ts";
 
@@ -8,13 +9,12 @@ const DELETION_WAITS_FOR_MS = 5_000;
 export const streamRemoval: Reconciler = function* ({ state, liveness, nowMs }) {
   for (const stream of state.streams.values()) {
     if (stream.status !== "DELETING") continue;
-    const isGone = (groupId: number, nodeId: string): boolean =>
-      liveness.hasDropped(nodeId, groupId) ||
+    const isGone = (shard: Shard, nodeId: string): boolean =>
+      liveness.hasDropped(nodeId, shard) ||
       !state.brokers.has(nodeId) ||
       liveness.silentMs(nodeId, nowMs) > DELETION_WAITS_FOR_MS;
     const { streamId } = stream;
-    if (!shardsOf(stream).every(({ groupId, replicas }) => replicas.every((nodeId) => isGone(groupId, nodeId))))
-      continue;
+    if (!shardsOf(stream).every((shard) => shard.replicas.every((nodeId) => isGone(shard, nodeId)))) continue;
     yield { key: `remove ${streamId}`, command: { kind: "removeStream", removeStream: { streamId } } };
   }
 };

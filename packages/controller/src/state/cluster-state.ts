@@ -200,6 +200,7 @@ function withMoves(stream: Stream): Stream {
       joining: shard.joining ?? "",
       leaving: shard.leaving ?? "",
       left: shard.left ?? [],
+      placedVersion: shard.placedVersion ?? 0,
     }));
   const { shards, reshard } = stream;
   return {

@@ -155,6 +155,21 @@ export class SimulatedCluster {
     );
   }
 
+  /** For a timeline: what each broker thinks of each shard that it hosts. */
+  *describeShards(): Generator<{ readonly node: string; readonly text: string }> {
+    for (const { machine, state } of this.of("broker")) {
+      for (const { groupId, group } of state.broker?.node.allShards() ?? []) {
+        const { role, term, leaderId, lastIndex, commitIndex, membership } = group;
+        const voters = `${membership.voters.join(" ")} / ${membership.votersOutgoing.join(" ")}`;
+        const followers = group.followers().map((peer) => `${peer.nodeId} ${peer.state} ${peer.matchIndex}`);
+        yield {
+          node: machine.name,
+          text: `group ${groupId}: ${role} in term ${term} under ${leaderId}, ${lastIndex} entries, ${commitIndex} committed; voters ${voters}, learners ${membership.learners.join(" ")}; followers ${followers.join(", ")}`,
+        };
+      }
+    }
+  }
+
   /** Of a broker that lost its disk for good, the machine goes on with another one. At most one zone's disks are replaced in a life. */
   replaceDisk(node: ClusterNode): void {
     this.kill(node);

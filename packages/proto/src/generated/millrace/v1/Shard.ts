@@ -15,6 +15,7 @@ export interface Shard {
   'joining'?: (string);
   'leaving'?: (string);
   'left'?: (string)[];
+  'placedVersion'?: (number | string | Long);
 }
 
 export interface Shard__Output {
@@ -30,4 +31,5 @@ export interface Shard__Output {
   'joining': (string);
   'leaving': (string);
   'left': (string)[];
+  'placedVersion': (number);
 }
