@@ -32,6 +32,18 @@ export async function loadIdentity(disk: Disk, random: Random, directory: string
   return identity;
 }
 
+export async function hasIdentity(disk: Disk, directory: string): Promise<boolean> {
+  return (await readFile(disk, join(directory, IDENTITY_FILE))) !== undefined;
+}
+
+/** From then on the folder is nobody's. Nothing happens when it was before. */
+export async function moveIdentity(disk: Disk, directory: string, target: string): Promise<void> {
+  if (!(await hasIdentity(disk, directory))) return;
+  await disk.rename(join(directory, IDENTITY_FILE), join(target, IDENTITY_FILE));
+  await disk.syncDirectory(target);
+  await disk.syncDirectory(directory);
+}
+
 export function saveIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
   return replaceFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
 }

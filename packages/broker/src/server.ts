@@ -2,12 +2,13 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { connectControllers } from "@millrace/client";
 import { GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
 import { Peer, ShardLog } from "@millrace/proto";
-import { type IndexOpener, openLogStore } from "@millrace/storage";
+import { type IndexOpener, type LogStore, openLogStore } from "@millrace/storage";
 import { errorMessage, type Logger, MIB, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
 import { loadIdentity } from "./identity.ts";
 import { type LaunchedBroker, launchBroker } from "./launch.ts";
 import { brokerMetrics } from "./metrics.ts";
+import { openBrokerStore } from "./open-store.ts";
 import { shardLogHandlers } from "./service/shard-log-service.ts";
 import { shardEntryAttributes } from "./shard/entries.ts";
 
@@ -49,23 +50,25 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   const { world, logger, dataDir, listen, brokerId } = options;
   await world.disk.makeDirectory(dataDir);
   const metrics = brokerMetrics(options.registry);
-  const store = await openLogStore(
-    world,
-    {
-      directory: dataDir,
-      attributesOf: shardEntryAttributes,
-      segmentSizeBytes: SEGMENT_SIZE_BYTES,
-      cacheSizeBytes: CACHE_SIZE_BYTES,
-      reservedFreeBytes: RESERVED_FREE_BYTES,
-      ballastSizeBytes: BALLAST_SIZE_BYTES,
-    },
-    {
-      ...(options.index === undefined ? {} : { index: options.index }),
-      onSync: (report) => metrics.synced(report),
-      onBackgroundError: (error) =>
-        logger.warn({ error: errorMessage(error) }, "background work on the journal failed"),
-    },
-  );
+  const open = (): Promise<LogStore> =>
+    openLogStore(
+      world,
+      {
+        directory: dataDir,
+        attributesOf: shardEntryAttributes,
+        segmentSizeBytes: SEGMENT_SIZE_BYTES,
+        cacheSizeBytes: CACHE_SIZE_BYTES,
+        reservedFreeBytes: RESERVED_FREE_BYTES,
+        ballastSizeBytes: BALLAST_SIZE_BYTES,
+      },
+      {
+        ...(options.index === undefined ? {} : { index: options.index }),
+        onSync: (report) => metrics.synced(report),
+        onBackgroundError: (error) =>
+          logger.warn({ error: errorMessage(error) }, "background work on the journal failed"),
+      },
+    );
+  const store = await openBrokerStore({ world, logger, dataDir, index: options.index, open });
   const identity = await loadIdentity(world.disk, world.random, dataDir, brokerId);
   const server = new Server({ ...PEER_CHANNEL_OPTIONS, "grpc.max_concurrent_streams": 1_024 });
   const { clock } = world;

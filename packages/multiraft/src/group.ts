@@ -12,7 +12,7 @@ import {
   type Role,
   type WireMessage,
 } from "@millrace/raft";
-import type { GroupId, GroupState, GroupWrite, LogStore } from "@millrace/storage";
+import { CorruptEntry, type GroupId, type GroupState, type GroupWrite, type LogStore } from "@millrace/storage";
 import { assert, MIB } from "@millrace/util";
 import { NotLeader } from "./errors.ts";
 import { decodeStoredState, encodeStoredState } from "./stored-state.ts";
@@ -28,6 +28,8 @@ export interface GroupContext {
   schedule(group: Group): void;
   send(group: Group, message: OutgoingMessage): void;
   leaderChanged(group: Group): void;
+  /** Has an unreadable entry replaced. Resolves in the end, with success or not: reading again tells. */
+  repair(group: Group, index: number): Promise<void>;
   /** The node cannot go on. */
   fail(error: unknown): void;
 }
@@ -147,7 +149,8 @@ export class Group implements GroupHandle {
       this.#appliedIndex = checkpoint.index;
     }
     for (let from = this.#appliedIndex + 1; from <= log.lastIndex;) {
-      const entries = await store.read(this.groupId, from, log.lastIndex, { bytesMax: APPLY_BYTES_MAX });
+      const entries = await this.#readSurely(from, log.lastIndex);
+      if (this.#isClosed) return;
       for (const { index, type, payload } of entries) {
         if (type === "config") this.#configEntries.push({ index, payload: Buffer.from(payload) });
       }
@@ -174,6 +177,20 @@ export class Group implements GroupHandle {
     if (this.#preferredLeader === this.#context.nodeId) this.#core.campaign();
     this.#apply();
     this.#context.schedule(this);
+  }
+
+  /** Waits for what is unreadable here to be had from the peers. Nothing when the group is closed meanwhile. */
+  async #readSurely(from: number, to: number): Promise<readonly Entry[]> {
+    const { store, repair } = this.#context;
+    while (!this.#isClosed) {
+      try {
+        return await store.read(this.groupId, from, to, { bytesMax: APPLY_BYTES_MAX });
+      } catch (error) {
+        if (!(error instanceof CorruptEntry)) throw error;
+        await repair(this, error.index);
+      }
+    }
+    return [];
   }
 
   tick(): void {
@@ -377,7 +394,7 @@ export class Group implements GroupHandle {
   #applyFromDisk(from: number, to: number): void {
     const generation = this.#generation;
     this.#isApplying = true;
-    this.#context.store.read(this.groupId, from, to, { bytesMax: APPLY_BYTES_MAX }).then(
+    this.#readSurely(from, to).then(
       (entries) => {
         this.#isApplying = false;
         if (this.#isClosed) return;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -171,3 +171,49 @@ test("a deleted group is gone from the disk, and a number that was never opened 
   expect([...a.store.groups()].map(({ groupId }) => groupId)).not.toContain(16);
   expect(a.host.group(16)).toBeUndefined();
 });
+
+test("entries that rot on a disk are had again from the peers, also by a leader that has to send them", async () => {
+  for (const node of nodes) node.open(16, IDS, "a");
+  await eventually(() => leaderOf(16)?.nodeId === "a");
+  for (let i = 0; i < 300; i++)
+    leaderOf(16)
+      ?.host.group(16)
+      ?.propose(Buffer.from(`entry ${i};`));
+  await eventually(() => nodes.every((node) => node.applied(16).length === 300));
+  await kill("a");
+  for (const entry of ["entry 7;", "entry 8;", "entry 150;"]) rot(join(directory, "a", "journal"), entry);
+  const a = await start("a");
+  const group = a.open(16, IDS, "a");
+  await eventually(() => group.leaderId !== undefined);
+  group.transferLeadership("a");
+  await eventually(() => {
+    leaderOf(16)?.host.group(16)?.transferLeadership("a");
+    return leaderOf(16) === a;
+  });
+  await expect(a.store.read(16, 1, 301, { bytesMax: 1e6 })).rejects.toThrow("corrupt entry");
+
+  const d = await start("d");
+  d.open(16, []);
+  await eventually(() => group.proposeMembership({ voters: IDS, votersOutgoing: [], learners: ["d"] }) !== undefined);
+  await eventually(() => d.applied(16).length === 300);
+  expect(d.applied(16)).toEqual(Array.from({ length: 300 }, (_, i) => `entry ${i};`));
+  expect(await a.store.read(16, 1, 301, { bytesMax: 1e6 })).toHaveLength(301);
+
+  for (const { nodeId } of [...nodes]) await kill(nodeId);
+  const alone = await start("a");
+  const texts = (await alone.store.read(16, 1, 301, { bytesMax: 1e6 })).map(({ payload }) => payload.toString());
+  expect(texts).toContain("entry 8;");
+});
+
+/** Changes one bit of the first journal file that holds `text`. */
+function rot(journal: string, text: string): void {
+  for (const name of readdirSync(journal)) {
+    const bytes = readFileSync(join(journal, name));
+    const at = bytes.indexOf(text);
+    if (at === -1) continue;
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(join(journal, name), bytes);
+    return;
+  }
+  throw new Error(`${text} is nowhere`);
+}

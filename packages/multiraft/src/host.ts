@@ -1,9 +1,10 @@
 import type { NodeId, OutgoingMessage, Ready } from "@millrace/raft";
 import { DiskFull, type GroupId, type GroupState, type GroupWrite, type LogStore } from "@millrace/storage";
 import { assert, type Clock, errorMessage, type Logger, MIB, type Random, type Timer } from "@millrace/util";
+import { EntryRepair } from "./entry-repair.ts";
 import { Group, type GroupContext } from "./group.ts";
 import { PeerSender } from "./peer-sender.ts";
-import type { GroupHandle, GroupOptions, PeerTransport, RaftHost } from "./types.ts";
+import type { GroupHandle, GroupOptions, PeerMessage, PeerTransport, RaftHost } from "./types.ts";
 import { decodePeerFrame } from "./wire.ts";
 
 export interface RaftHostOptions {
@@ -69,8 +70,9 @@ class Host implements RaftHost {
   readonly #silent = new Set<NodeId>();
   readonly #leaderListeners: ((groupId: GroupId, leaderId: NodeId | undefined) => void)[] = [];
   readonly #context: GroupContext;
+  readonly #repair: EntryRepair;
   readonly #opening: Group[] = [];
-  #openingNow = 0;
+  readonly #openingNow = new Set<Group>();
   #isFlushQueued = false;
   #isEnded = false;
   #tickTimer: Timer | undefined;
@@ -95,8 +97,15 @@ class Host implements RaftHost {
       schedule: (group) => this.#schedule(group),
       send: (group, message) => this.#send(group, message),
       leaderChanged: (group) => this.#leaderChanged(group),
+      repair: (group, index) => this.#repaired(group, index),
       fail: (error) => this.#fail(error),
     };
+    this.#repair = new EntryRepair({
+      ...options,
+      group: (groupId) => this.#groups.get(groupId),
+      connected: () => this.#connected,
+      send: (groupId, message) => this.#sendOther(groupId, message),
+    });
     this.#lastTickMs = options.clock.monotonicMs();
     this.#lastHandBackMs = this.#lastTickMs;
     options.store.onFailure((error) => this.#fail(error));
@@ -121,20 +130,26 @@ class Host implements RaftHost {
 
   /** A few at a time: each may read a log's tail. */
   #openNext(): void {
-    while (this.#openingNow < FIRST_DISK_READS_MAX) {
+    while (this.#openingNow.size < FIRST_DISK_READS_MAX) {
       const group = this.#opening.shift();
       if (group === undefined) return;
       const stored = this.#stored.get(group.groupId);
       this.#stored.delete(group.groupId);
-      this.#openingNow++;
+      this.#openingNow.add(group);
       group
         .open(stored)
         .catch((error: unknown) => this.#fail(error))
         .finally(() => {
-          this.#openingNow--;
+          this.#openingNow.delete(group);
           this.#openNext();
         });
     }
+  }
+
+  /** A group that waits for its peers does not keep others from opening. */
+  async #repaired(group: Group, index: number): Promise<void> {
+    if (this.#openingNow.delete(group)) this.#openNext();
+    await this.#repair.repair(group.groupId, index);
   }
 
   group(groupId: GroupId): GroupHandle | undefined {
@@ -200,7 +215,9 @@ class Host implements RaftHost {
     this.#heardAtMs.set(from, this.#options.clock.monotonicMs());
     this.#silent.delete(from);
     for (const { groupId, message } of decodePeerFrame(payload, from, this.nodeId)) {
-      this.#groups.get(groupId)?.step(message);
+      if (message.type === "fetchEntry") this.#repair.asked(groupId, message);
+      else if (message.type === "fetchedEntry") this.#repair.fetched(groupId, message);
+      else this.#groups.get(groupId)?.step(message);
     }
     return this.#store.stats().queuedBytes > QUEUED_BYTES_MAX ? this.#untilDiskCatchesUp() : undefined;
   }
@@ -279,8 +296,17 @@ class Host implements RaftHost {
   }
 
   #send(group: Group, message: OutgoingMessage): void {
-    const peer = message.to;
-    if (!this.#connected.has(peer)) return;
+    if (this.#connected.has(message.to)) this.#sender(message.to).add(group, message);
+  }
+
+  #sendOther(groupId: GroupId, message: PeerMessage): void {
+    if (!this.#connected.has(message.to)) return;
+    const sender = this.#sender(message.to);
+    sender.addOther(groupId, message);
+    sender.flush();
+  }
+
+  #sender(peer: NodeId): PeerSender {
     let sender = this.#senders.get(peer);
     if (sender === undefined) {
       const onError = (error: unknown): void => {
@@ -289,7 +315,7 @@ class Host implements RaftHost {
       sender = new PeerSender(peer, this.#options.transport, this.#store, onError);
       this.#senders.set(peer, sender);
     }
-    sender.add(group, message);
+    return sender;
   }
 
   // ---- time
@@ -309,7 +335,7 @@ class Host implements RaftHost {
     const wasPaused = nowMs - this.#lastTickMs > 5 * tickMs;
     this.#lastTickMs = nowMs;
     for (const peer of this.#connected) {
-      this.#sendHeartbeat(peer);
+      this.#sender(peer).heartbeat();
       if (wasPaused) this.#heardAtMs.set(peer, nowMs);
       const silentMs = nowMs - (this.#heardAtMs.get(peer) ?? nowMs);
       if (silentMs > this.#context.electionTicks * tickMs && !this.#silent.has(peer)) {
@@ -322,15 +348,6 @@ class Host implements RaftHost {
       this.#lastHandBackMs = nowMs;
       this.#handBack(nowMs);
     }
-  }
-
-  #sendHeartbeat(peer: NodeId): void {
-    let sender = this.#senders.get(peer);
-    if (sender === undefined) {
-      sender = new PeerSender(peer, this.#options.transport, this.#store, () => undefined);
-      this.#senders.set(peer, sender);
-    }
-    sender.heartbeat();
   }
 
   /** Gives leaderships back to where the placement wants them, once those replicas have been caught up for a while. */
@@ -395,6 +412,7 @@ class Host implements RaftHost {
 
   #end(): void {
     this.#isEnded = true;
+    this.#repair.close();
     this.#tickTimer?.cancel();
     for (const group of this.#groups.values()) group.close();
   }

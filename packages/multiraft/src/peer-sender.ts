@@ -2,7 +2,7 @@ import type { AppendRange, Entry, NodeId, OutgoingMessage } from "@millrace/raft
 import { EntriesMissing, EntriesTruncated, type GroupId, type LogStore } from "@millrace/storage";
 import { KIB, MIB } from "@millrace/util";
 import type { Group } from "./group.ts";
-import type { GroupMessage, PeerTransport } from "./types.ts";
+import type { GroupMessage, PeerMessage, PeerTransport } from "./types.ts";
 import { encodePeerFrame, messageSizeBytes } from "./wire.ts";
 
 /** Above this what is to be sent waits for the network. */
@@ -44,6 +44,11 @@ export class PeerSender {
     else if (message.toIndex < message.fromIndex)
       this.#small.push({ groupId: group.groupId, message: append(message, []) });
     else this.#ranges.push({ group, message });
+  }
+
+  /** What is not Raft's, in order with what is. */
+  addOther(groupId: GroupId, message: PeerMessage): void {
+    this.#small.push({ groupId, message });
   }
 
   heartbeat(): void {

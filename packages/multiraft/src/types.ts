@@ -90,10 +90,29 @@ export interface PeerHandler {
   disconnected(peer: NodeId): void;
 }
 
+/** A replica whose disk has lost an entry asks another one for it. Not Raft's: nobody's log changes by it. */
+export interface FetchEntry {
+  readonly type: "fetchEntry";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly index: number;
+}
+
+/** The answer; without an entry when it is not to be had there. */
+export interface FetchedEntry {
+  readonly type: "fetchedEntry";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly index: number;
+  readonly entry: Entry | undefined;
+}
+
+export type PeerMessage = WireMessage | FetchEntry | FetchedEntry;
+
 /** A message together with its group, as coalesced in one frame (wire.ts). */
 export interface GroupMessage {
   readonly groupId: GroupId;
-  readonly message: WireMessage;
+  readonly message: PeerMessage;
 }
 
 /** Everything a node hosts. One per process role; drives all groups through one store and one transport. */

@@ -1,6 +1,6 @@
-import { decodeMembership, encodeMembership, type Entry, type EntryType, type WireMessage } from "@millrace/raft";
+import { decodeMembership, encodeMembership, type Entry, type EntryType } from "@millrace/raft";
 import { frameWithRoom, type RawFrame } from "@millrace/proto";
-import type { GroupMessage } from "./types.ts";
+import type { GroupMessage, PeerMessage } from "./types.ts";
 
 /**
  * The payload of a frame between two nodes: u8 version, then messages, one after another. Little-endian; indexes and terms
@@ -22,9 +22,11 @@ const MESSAGE_TYPES = [
   "heartbeatResponse",
   "snapshot",
   "timeoutNow",
-] as const satisfies readonly WireMessage["type"][];
+  "fetchEntry",
+  "fetchedEntry",
+] as const satisfies readonly PeerMessage["type"][];
 const TYPE_NUMBERS = Object.fromEntries(MESSAGE_TYPES.map((type, number) => [type, number])) as Record<
-  WireMessage["type"],
+  PeerMessage["type"],
   number
 >;
 const ENTRY_TYPES = ["noop", "data", "config"] as const satisfies readonly EntryType[];
@@ -47,7 +49,7 @@ export function messageSizeBytes({ message }: GroupMessage): number {
       return HEADER_SIZE_BYTES + 1;
     case "append": {
       let size = HEADER_SIZE_BYTES + 28;
-      for (const { payload } of message.entries) size += ENTRY_HEADER_SIZE_BYTES + payload.length;
+      for (const entry of message.entries) size += entrySizeBytes(entry);
       return size;
     }
     case "appendResponse":
@@ -59,7 +61,15 @@ export function messageSizeBytes({ message }: GroupMessage): number {
       return HEADER_SIZE_BYTES + 24 + encodeMembership(message.membership).length + message.state.length;
     case "timeoutNow":
       return HEADER_SIZE_BYTES;
+    case "fetchEntry":
+      return HEADER_SIZE_BYTES + 8;
+    case "fetchedEntry":
+      return HEADER_SIZE_BYTES + 9 + (message.entry === undefined ? 0 : entrySizeBytes(message.entry));
   }
+}
+
+function entrySizeBytes({ payload }: Entry): number {
+  return ENTRY_HEADER_SIZE_BYTES + payload.length;
 }
 
 /** A frame ready to be sent: entries are copied once, here. */
@@ -73,13 +83,13 @@ export function encodePeerFrame(messages: readonly GroupMessage[]): Required<Raw
   for (const { groupId, message } of messages) {
     writer.u64(groupId);
     writer.u8(TYPE_NUMBERS[message.type]);
-    writer.u64(message.term);
+    writer.u64("term" in message ? message.term : 0);
     writeBody(writer, message);
   }
   return frame;
 }
 
-function writeBody(writer: Writer, message: WireMessage): void {
+function writeBody(writer: Writer, message: PeerMessage): void {
   switch (message.type) {
     case "vote":
     case "preVote":
@@ -96,11 +106,7 @@ function writeBody(writer: Writer, message: WireMessage): void {
       writer.u64(message.prevTerm);
       writer.u64(message.commitIndex);
       writer.u32(message.entries.length);
-      for (const { type, term, payload } of message.entries) {
-        writer.u8(ENTRY_TYPES.indexOf(type));
-        writer.u64(term);
-        writer.bytes(payload);
-      }
+      for (const entry of message.entries) writeEntry(writer, entry);
       return;
     case "appendResponse":
       writer.u8(message.success ? 1 : 0);
@@ -126,7 +132,21 @@ function writeBody(writer: Writer, message: WireMessage): void {
       return;
     case "timeoutNow":
       return;
+    case "fetchEntry":
+      writer.u64(message.index);
+      return;
+    case "fetchedEntry":
+      writer.u64(message.index);
+      writer.u8(message.entry === undefined ? 0 : 1);
+      if (message.entry !== undefined) writeEntry(writer, message.entry);
+      return;
   }
+}
+
+function writeEntry(writer: Writer, { type, term, payload }: Entry): void {
+  writer.u8(ENTRY_TYPES.indexOf(type));
+  writer.u64(term);
+  writer.bytes(payload);
 }
 
 /** Payloads are views of `frame`. @throws MalformedPeerFrame */
@@ -146,9 +166,9 @@ export function decodePeerFrame(frame: Buffer, from: string, to: string): GroupM
 
 function readBody(
   reader: Reader,
-  type: WireMessage["type"],
+  type: PeerMessage["type"],
   base: { from: string; to: string; term: number },
-): WireMessage {
+): PeerMessage {
   switch (type) {
     case "vote":
     case "preVote":
@@ -162,9 +182,7 @@ function readBody(
       const commitIndex = reader.u64();
       const entries: Entry[] = [];
       for (let left = reader.u32(), index = prevIndex + 1; left > 0; left--, index++) {
-        const entryType = ENTRY_TYPES[reader.u8()];
-        if (entryType === undefined) throw new MalformedPeerFrame("unknown entry type");
-        entries.push({ index, type: entryType, term: reader.u64(), payload: reader.bytes() });
+        entries.push(readEntry(reader, index));
       }
       return { ...base, type, prevIndex, prevTerm, commitIndex, entries };
     }
@@ -197,7 +215,19 @@ function readBody(
     }
     case "timeoutNow":
       return { ...base, type };
+    case "fetchEntry":
+      return { from: base.from, to: base.to, type, index: reader.u64() };
+    case "fetchedEntry": {
+      const index = reader.u64();
+      return { from: base.from, to: base.to, type, index, entry: reader.flag() ? readEntry(reader, index) : undefined };
+    }
   }
+}
+
+function readEntry(reader: Reader, index: number): Entry {
+  const type = ENTRY_TYPES[reader.u8()];
+  if (type === undefined) throw new MalformedPeerFrame("unknown entry type");
+  return { index, type, term: reader.u64(), payload: reader.bytes() };
 }
 
 class Writer {

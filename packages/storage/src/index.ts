@@ -4,6 +4,7 @@ export type { SyncReport } from "./journal/writer.ts";
 export type { ReclaimOptions } from "./reclaim.ts";
 export type { IndexOpener, IndexStore } from "./index-store.ts";
 export { rocksIndex } from "./rocks-index.ts";
+export { setJournalAside } from "./set-aside.ts";
 export { type CrashOptions, MemoryDisk, systemError } from "./memory/memory-disk.ts";
 export { MemoryIndexes } from "./memory/memory-index.ts";
 export { volatileDisk, type VolatileDiskOptions } from "./memory/volatile-disk.ts";

@@ -3,8 +3,8 @@ import { assert, type World } from "@millrace/util";
 import type { Entry, LogSummary } from "@millrace/raft";
 import type { DurableState } from "./durable-state.ts";
 import { CachedEntry, EntryCache } from "./entry-cache.ts";
-import { DiskFull, EntriesMissing, EntriesTruncated, StoreClosed, type StoreFailed } from "./errors.ts";
-import { decodeCheckpoint, encodeCheckpoint, groupKey } from "./index-codec.ts";
+import { CorruptEntry, DiskFull, EntriesMissing, EntriesTruncated, StoreClosed, type StoreFailed } from "./errors.ts";
+import { decodeCheckpoint, encodeCheckpoint, type EntryLocation, groupKey } from "./index-codec.ts";
 import type { IndexStore } from "./index-store.ts";
 import type { Recovered } from "./journal/recovery.ts";
 import type { Segments } from "./journal/segments.ts";
@@ -64,6 +64,7 @@ export class JournalLogStore implements LogStore {
   readonly #truncationsQueued = new Map<GroupId, number>();
   readonly #pendingWrites = new Set<(error: Error) => void>();
   readonly #failureListeners: ((error: Error) => void)[] = [];
+  readonly #corruptionListeners: ((groupId: GroupId, index: number) => void)[] = [];
   #closed = false;
 
   constructor(parts: StoreParts) {
@@ -101,7 +102,10 @@ export class JournalLogStore implements LogStore {
         rewrite: (records) => this.#rewrite(records),
         hasRoom: (sizeBytes) => space.freeBytes - sizeBytes > space.reservedBytes / 2,
         onRemoved: () => void space.refresh(),
-        onError: parts.onBackgroundError,
+        onError: (error) => {
+          this.#noteCorruption(error);
+          parts.onBackgroundError(error);
+        },
       },
       { ...DEFAULT_RECLAIM, ...parts.reclaim },
     );
@@ -189,10 +193,28 @@ export class JournalLogStore implements LogStore {
       const tail = plan.full
         ? []
         : this.#fromCache(groupId, cachedFrom, last, options.bytesMax - plan.bytes, undefined);
-      const entries = await readPlanned(this.#segments, groupId, fromIndex, plan.locations);
+      const entries = await this.#readPlanned(groupId, fromIndex, plan.locations);
       if (entries !== undefined) return entries.concat(tail);
       assert(lookup < LOOKUPS_MAX, "entries do not move faster than they can be looked up");
     }
+  }
+
+  async #readPlanned(
+    groupId: GroupId,
+    fromIndex: number,
+    locations: readonly EntryLocation[],
+  ): Promise<Entry[] | undefined> {
+    try {
+      return await readPlanned(this.#segments, groupId, fromIndex, locations);
+    } catch (error) {
+      this.#noteCorruption(error);
+      throw error;
+    }
+  }
+
+  #noteCorruption(error: unknown): void {
+    if (!(error instanceof CorruptEntry) || this.#closed) return;
+    for (const listener of this.#corruptionListeners) listener(error.groupId, error.index);
   }
 
   locateOffset(groupId: GroupId, offset: number): number | undefined {
@@ -220,6 +242,25 @@ export class JournalLogStore implements LogStore {
     if (this.#closed || this.#writer.failure !== undefined || !this.#shapes.has(groupId)) return;
     this.#index.put(groupKey("c", groupId), encodeCheckpoint(checkpoint));
     this.#index.commit();
+  }
+
+  onCorruptEntry(listener: (groupId: GroupId, index: number) => void): void {
+    this.#corruptionListeners.push(listener);
+  }
+
+  /** By log matching, an entry of the same index and term is the same entry, whoever sends it. */
+  async repair(groupId: GroupId, entry: Entry): Promise<boolean> {
+    const shape = this.#shapes.get(groupId);
+    const { index, term } = entry;
+    const isHeld = shape !== undefined && index > shape.truncatedIndex && index <= shape.lastIndex;
+    if (this.#closed || !isHeld || shape.termAt(index) !== term) return false;
+    const segmentId = this.#state.location(groupId, index)?.segmentId;
+    const attributes = this.#options.attributesOf(entry);
+    if (!(await this.#rewrite([{ kind: "entry", groupId, entry, attributes, moved: true, positionBytes: 0 }])))
+      return false;
+    // Where one entry has rotted there may be more: all that lives there is read, and written anew.
+    if (segmentId !== undefined) this.#reclaimer.distrust(segmentId);
+    return true;
   }
 
   onFailure(listener: (error: Error) => void): void {

@@ -91,6 +91,13 @@ export interface LogStore {
   attributesOf(groupId: GroupId, index: number): EntryAttributes | undefined;
   /** Remembers a state machine's state for a faster start. Not synced. */
   saveCheckpoint(groupId: GroupId, checkpoint: Checkpoint): void;
+  /** Called for each entry that a read, or background work, found unreadable. The host has others' copies. */
+  onCorruptEntry(listener: (groupId: GroupId, index: number) => void): void;
+  /**
+   * Writes a copy of an entry that the log holds already, and reads that from now on. Resolves when it is durable; false: the log
+   * holds no such entry any more, or the store is ending.
+   */
+  repair(groupId: GroupId, entry: Entry): Promise<boolean>;
   /** Called once, with the error that ended the store. */
   onFailure(listener: (error: Error) => void): void;
   stats(): LogStoreStats;

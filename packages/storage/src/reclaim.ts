@@ -51,6 +51,8 @@ export class Reclaimer {
   #closed = false;
   /** Unreadable: kept as they are, so that the host may still learn what it can. */
   readonly #skip = new Set<number>();
+  /** To be emptied whatever lives in them. */
+  readonly #distrusted = new Set<number>();
 
   constructor(host: ReclaimHost, options: ReclaimOptions) {
     this.#host = host;
@@ -62,6 +64,12 @@ export class Reclaimer {
     this.#timer = this.#host.clock.setTimer(this.#options.intervalMs, () => {
       void this.runOnce().then(() => this.start());
     });
+  }
+
+  /** A bad entry was found there, and has been replaced. The next bad one stops the emptying until it is replaced too. */
+  distrust(segmentId: number): void {
+    this.#distrusted.add(segmentId);
+    this.#skip.delete(segmentId);
   }
 
   /** One pass: at most one segment is emptied. */
@@ -94,6 +102,7 @@ export class Reclaimer {
     for (const segment of [...segments.all()]) {
       if (this.#closed || !segments.isDead(segment)) continue;
       await segments.remove(segment);
+      this.#distrusted.delete(segment.id);
       removed++;
     }
     if (removed > 0) this.#host.onRemoved();
@@ -106,8 +115,10 @@ export class Reclaimer {
     let best: Segment | undefined;
     let bestBytes = Number.POSITIVE_INFINITY;
     for (const segment of segments.all()) {
-      if (segment.closedAtMs === undefined || now - segment.closedAtMs < ageMs || this.#skip.has(segment.id)) continue;
+      if (segment.closedAtMs === undefined || this.#skip.has(segment.id)) continue;
       const live = segments.liveBytes(segment.id);
+      if (this.#distrusted.has(segment.id) && this.#host.hasRoom(live)) return segment;
+      if (now - segment.closedAtMs < ageMs) continue;
       // Measured by a full segment: small ones, from restarts, are gathered too.
       if (live > liveFractionMax * segmentSizeBytes || live >= bestBytes) continue;
       best = segment;

@@ -3,6 +3,7 @@ import {
   type BrokerTuning,
   launchBroker,
   loadIdentity,
+  openBrokerStore,
   shardEntryAttributes,
   shardLogHandlers,
 } from "@millrace/broker";
@@ -136,7 +137,13 @@ export async function bootBroker(context: NodeContext, started: (broker: BrokerP
   const { network, process, onFatal } = context;
   const { world, logger, machine } = process;
   await world.disk.makeDirectory(DATA_DIRECTORY);
-  const store = await openStore(context, true);
+  const store = await openBrokerStore({
+    world,
+    logger,
+    dataDir: DATA_DIRECTORY,
+    index: machine.indexes,
+    open: () => openStore(context, true),
+  });
   const identity = await loadIdentity(world.disk, world.random, DATA_DIRECTORY, machine.name);
   let node: BrokerNode | undefined;
   let transport: GrpcPeerTransport | undefined;

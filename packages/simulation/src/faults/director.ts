@@ -2,7 +2,7 @@ import type { ClusterNode, SimulatedCluster } from "../cluster/cluster.ts";
 import type { SeededRandom } from "../world/random.ts";
 import type { Process } from "../world/machine.ts";
 import type { FaultKind } from "./fault.ts";
-import { DISK_FAULTS, DISK_LOSS, FAILPOINTS, PROCESS_FAULTS } from "./machine-faults.ts";
+import { DISK_FAULTS, DISK_LOSS, FAILPOINTS, PROCESS_FAULTS, ROT } from "./machine-faults.ts";
 import { NETWORK_FAULTS } from "./network-faults.ts";
 
 export const FAULT_KINDS: readonly FaultKind[] = [
@@ -11,6 +11,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   ...FAILPOINTS,
   ...DISK_FAULTS,
   DISK_LOSS,
+  ROT,
 ];
 
 interface ActiveFault {

@@ -95,6 +95,17 @@ export const DISK_LOSS: FaultKind = {
   },
 };
 
+/** Like losses of disks, in one zone only. */
+export const ROT: FaultKind = {
+  name: "bits rot",
+  durationMs: [1, 1],
+  begin: ({ cluster, random, saw }) => {
+    const node = random.pick(cluster.of("broker").filter(({ machine }) => machine.az === cluster.lossyZone));
+    for (let left = node.machine.rot(); left > 0; left--) saw("bit turned on a disk");
+    return () => undefined;
+  },
+};
+
 /** Where a process dies: around every durable step there is. */
 const VERBS = ["open", "write", "datasync", "truncate", "remove", "rename", "syncDirectory"] as const;
 

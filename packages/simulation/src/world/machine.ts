@@ -65,6 +65,9 @@ export class Process implements Owner {
   }
 }
 
+const JOURNAL_DIRECTORY = "/data/journal/";
+const GROUP_MAGIC = "MRWG";
+
 /** A computer: a disk that outlives its processes, clocks, and at most one process. */
 export class Machine implements Owner {
   readonly name: string;
@@ -142,6 +145,25 @@ export class Machine implements Owner {
     const { memory } = this;
     memory.setCapacity(memory.usedBytes() + leftBytes);
     return () => memory.setCapacity(DISK_CAPACITY_BYTES);
+  }
+
+  /**
+   * A few bits of the journal turn. Not in its last two write groups: what rots there before anything follows it cannot be told from
+   * what was never written. @returns how many
+   */
+  rot(): number {
+    const files = this.memory.paths().filter((path) => path.startsWith(JOURNAL_DIRECTORY));
+    if (files.length === 0) return 0;
+    const path = this.random.pick(files);
+    const bytes = this.memory.contents(path);
+    const last = bytes.lastIndexOf(GROUP_MAGIC);
+    const end = last <= 0 ? -1 : bytes.lastIndexOf(GROUP_MAGIC, last - 1);
+    if (end <= 0) return 0;
+    const count = this.random.magnitude(1, 20);
+    for (let left = count; left > 0; left--) {
+      this.memory.flipBit(path, this.random.between(0, end - 1), this.random.between(0, 7));
+    }
+    return count;
   }
 
   /** Another, empty disk. The process must be dead. */

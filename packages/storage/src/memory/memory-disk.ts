@@ -96,6 +96,11 @@ export class MemoryDisk {
     this.#inode(path).flipBit(offsetBytes, bit);
   }
 
+  /** Of all files, whole. */
+  paths(): string[] {
+    return [...this.#names.keys()];
+  }
+
   contents(path: string): Buffer {
     return Buffer.from(this.#inode(path).bytes);
   }

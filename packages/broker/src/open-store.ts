@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { CorruptJournal, type IndexOpener, type LogStore, setJournalAside } from "@millrace/storage";
+import { errorMessage, type Logger, type World } from "@millrace/util";
+import { hasIdentity, loadMetadata, moveIdentity } from "./identity.ts";
+
+export interface OpenStoreOptions {
+  readonly world: World;
+  readonly logger: Logger;
+  readonly dataDir: string;
+  readonly index?: IndexOpener | undefined;
+  readonly open: () => Promise<LogStore>;
+}
+
+/** Disks that go bad this often want a human being. */
+const SET_ASIDE_MAX = 3;
+
+/**
+ * Opens a broker's store. A journal that cannot be trusted is set aside where others have copies of what was in it: the broker then
+ * has an empty disk, under a new name, and its replicas are filled from their peers. The name goes first: an empty log under the
+ * old one would have forgotten what it acknowledged and whom it voted for.
+ * @throws CorruptJournal where there are no other copies, or it happened too often
+ */
+export async function openBrokerStore(options: OpenStoreOptions): Promise<LogStore> {
+  const { world, logger, dataDir, index, open } = options;
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof CorruptJournal)) throw error;
+    const metadata = await loadMetadata(world.disk, dataDir);
+    // 0 stands for the default, which is three.
+    if (metadata === undefined || metadata.cluster?.settings?.replicationFactor === 1) throw error;
+    const target = await asidePath(options);
+    if (target === undefined) throw error;
+    logger.error(
+      { error: errorMessage(error), setAside: target },
+      "the journal cannot be trusted and is set aside: this broker begins anew, and is filled from its peers",
+    );
+    await world.disk.makeDirectory(target);
+    await moveIdentity(world.disk, dataDir, target);
+    await setJournalAside(world.disk, { directory: dataDir, target, index });
+    return open();
+  }
+}
+
+/** The first that is free, or that was begun and not ended. */
+async function asidePath({ world, dataDir }: OpenStoreOptions): Promise<string | undefined> {
+  const isBegun = !(await hasIdentity(world.disk, dataDir));
+  for (let number = 1; number <= SET_ASIDE_MAX; number++) {
+    const path = join(dataDir, `set-aside-${number}`);
+    const isNext = !(await hasIdentity(world.disk, join(dataDir, `set-aside-${number + 1}`)));
+    if (!(await hasIdentity(world.disk, path)) || (isBegun && isNext)) return path;
+  }
+  return undefined;
+}
