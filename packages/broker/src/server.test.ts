@@ -158,12 +158,12 @@ test("a look-up finds the tail and a time", async () => {
 test("a shard's quota admits its megabyte a second, and says what would pass", async () => {
   const [groupId] = (await createStream("limited", 1)) as [number];
   const options = { timeoutMs: 5_000, quotas: true };
-  const large = "x".repeat(600_000);
+  const large = "x".repeat(950_000);
   await router.append(groupId, batchOf([large]), options);
   const refused = await router.append(groupId, batchOf([large]), options).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(ShardThrottled);
   const { bytesAvailable, recordsAvailable } = refused as ShardThrottled;
-  expect(bytesAvailable).toBeLessThan(600_000);
+  expect(bytesAvailable).toBeLessThan(950_000);
   expect(recordsAvailable).toBeGreaterThan(0);
 }, 30_000);
 

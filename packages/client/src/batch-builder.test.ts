@@ -59,7 +59,7 @@ test("batches hold the records that were added, one batch after the other, also 
 
 test("memory that was given back is used again", () => {
   const builder = new BatchBuilder();
-  const add = (): void => builder.addRecord(Buffer.from("key"), 0, 3, Buffer.alloc(100), 0, 100);
+  const add = (): void => builder.addRecord(Buffer.from("key"), 0, 3, Buffer.alloc(100_000), 0, 100_000);
   add();
   const first = builder.seal({ flags: 0, batchId: BATCH_ID });
   builder.recycle(first);

@@ -7,21 +7,20 @@ import {
   recordSizeBytes,
   sealBatch,
 } from "@millrace/proto";
-import { assert, KIB, MIB } from "@millrace/util";
+import { assert, BufferPool, KIB, MIB } from "@millrace/util";
 
 const CAPACITY_MIN_BYTES = 4 * KIB;
-/** Larger buffers are not kept for the next batch. */
-const RECYCLED_SIZE_BYTES_MAX = 2 * MIB;
+/** Of all builders. */
+const MEMORY = new BufferPool(32 * MIB);
 const PARTITION_KEY_SIZE_BYTES_MAX = 0xffff;
 
 /**
  * Packs records into a sealed batch, each byte copied once, from wherever it lies. One buffer grows as needed; `seal` hands
- * it out, and `recycle` takes it back for the next batch once nobody refers to it: the router does not after its promise
+ * it out, and `recycle` takes it back for a later batch once nobody refers to it: the router does not after its promise
  * has settled.
  */
 export class BatchBuilder {
   #buffer: Buffer | undefined;
-  #spare: Buffer | undefined;
   #sizeBytes = BATCH_HEADER_SIZE_BYTES;
   #recordCount = 0;
   #userBytes = 0;
@@ -38,6 +37,13 @@ export class BatchBuilder {
   /** Data and partition keys, as quotas count them. */
   get userBytes(): number {
     return this.#userBytes;
+  }
+
+  /** Forgets what was added. */
+  clear(): void {
+    this.#sizeBytes = BATCH_HEADER_SIZE_BYTES;
+    this.#recordCount = 0;
+    this.#userBytes = 0;
   }
 
   /** Room for a batch whose size is known beforehand, header included. */
@@ -94,31 +100,21 @@ export class BatchBuilder {
     const batch = (this.#buffer as Buffer).subarray(0, this.#sizeBytes);
     sealBatch(batch, { ...fields, recordCount: this.#recordCount, userBytes: this.#userBytes });
     this.#buffer = undefined;
-    this.#sizeBytes = BATCH_HEADER_SIZE_BYTES;
-    this.#recordCount = 0;
-    this.#userBytes = 0;
+    this.clear();
     return batch;
   }
 
   /** Gives the memory of a batch made by a builder back. Nobody may look at `batch` from here on. */
   recycle(batch: Buffer): void {
-    const whole = batch.buffer;
-    assert(batch.byteOffset === 0, "a batch begins its memory");
-    if (whole.byteLength > RECYCLED_SIZE_BYTES_MAX || whole.byteLength <= (this.#spare?.length ?? 0)) return;
-    this.#spare = Buffer.from(whole);
+    MEMORY.give(batch);
   }
 
   #grow(sizeBytes: number): void {
     const before = this.#buffer;
-    if (before === undefined && this.#spare !== undefined && this.#spare.length >= sizeBytes) {
-      this.#buffer = this.#spare;
-      this.#spare = undefined;
-      return;
-    }
-    const capacity = Math.max(sizeBytes, 2 * (before?.length ?? 0), CAPACITY_MIN_BYTES);
-    // Not from Node's pool: the memory goes round as a whole.
-    this.#buffer = Buffer.allocUnsafeSlow(capacity);
-    before?.copy(this.#buffer, BATCH_HEADER_SIZE_BYTES, BATCH_HEADER_SIZE_BYTES, this.#sizeBytes);
+    this.#buffer = MEMORY.take(Math.max(sizeBytes, 2 * (before?.length ?? 0), CAPACITY_MIN_BYTES));
+    if (before === undefined) return;
+    before.copy(this.#buffer, BATCH_HEADER_SIZE_BYTES, BATCH_HEADER_SIZE_BYTES, this.#sizeBytes);
+    MEMORY.give(before);
   }
 }
 

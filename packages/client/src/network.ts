@@ -41,7 +41,7 @@ export interface FrameListener {
 }
 
 export interface FrameStream {
-  /** In order. `taken`: the connection has it; until then it is a queue here. */
+  /** In order. `taken`: the connection has it, and looks at the frame no more; until then it is a queue here. */
   write(frame: RawFrame, taken: () => void): void;
   cancel(): void;
 }

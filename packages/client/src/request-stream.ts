@@ -1,4 +1,11 @@
-import { decodeItems, encodeItemFrame, itemSizeBytes, type OutgoingItem, type RawFrame } from "@millrace/proto";
+import {
+  decodeItems,
+  encodeItemFrame,
+  itemSizeBytes,
+  type OutgoingItem,
+  type RawFrame,
+  recycleFrame,
+} from "@millrace/proto";
 import { assert, type Clock, errorMessage, type Logger, MIB, type Timer } from "@millrace/util";
 import type { FrameListener, FrameStream } from "./network.ts";
 
@@ -169,7 +176,9 @@ export class RequestStream {
       }
       if (items.length === 0) continue;
       this.#framesInWrite++;
-      call.write(encodeItemFrame(items), () => {
+      const frame = encodeItemFrame(items);
+      call.write(frame, () => {
+        recycleFrame(frame);
         if (call !== this.#call) return;
         this.#framesInWrite--;
         this.#scheduleFlush();

@@ -131,7 +131,6 @@ export class Group implements GroupHandle {
 
   /** Makes the core from what the store has. Asynchronous, for config entries after the checkpoint must be found. */
   async open(stored: GroupState | undefined): Promise<void> {
-    const { store } = this.#context;
     const { stateMachine } = this.options;
     let { membership } = this.options;
     const log = stored?.log ?? { truncatedIndex: 0, truncatedTerm: 0, lastIndex: 0, termRuns: [] };
@@ -181,13 +180,13 @@ export class Group implements GroupHandle {
 
   /** Waits for what is unreadable here to be had from the peers. Nothing when the group is closed meanwhile. */
   async #readSurely(from: number, to: number): Promise<readonly Entry[]> {
-    const { store, repair } = this.#context;
+    const context = this.#context;
     while (!this.#isClosed) {
       try {
-        return await store.read(this.groupId, from, to, { bytesMax: APPLY_BYTES_MAX });
+        return await context.store.read(this.groupId, from, to, { bytesMax: APPLY_BYTES_MAX });
       } catch (error) {
         if (!(error instanceof CorruptEntry)) throw error;
-        await repair(this, error.index);
+        await context.repair(this, error.index);
       }
     }
     return [];

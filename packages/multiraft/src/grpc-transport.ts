@@ -6,7 +6,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { retry } from "@lifeomic/attempt";
-import { Peer, type RawFrame } from "@millrace/proto";
+import { Peer, type RawFrame, recycleFrame } from "@millrace/proto";
 import type { NodeId } from "@millrace/raft";
 import { type Clock, errorMessage, type Logger, MIB, type Random } from "@millrace/util";
 import { SEND_BUFFER_BYTES_MAX } from "./peer-sender.ts";
@@ -277,10 +277,14 @@ class OutgoingPeer {
 
   send(frame: RawFrame): boolean {
     const call = this.#call;
-    if (!this.#isConnected || call === undefined) return false;
+    if (!this.#isConnected || call === undefined) {
+      recycleFrame(frame);
+      return false;
+    }
     const size = frame.payload.length;
     this.bufferedBytes += size;
     const written = (): void => {
+      recycleFrame(frame);
       if (this.#call !== call) return;
       this.bufferedBytes -= size;
       if (this.bufferedBytes < SEND_BUFFER_BYTES_MAX / 2) this.#drained();

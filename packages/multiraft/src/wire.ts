@@ -79,7 +79,8 @@ export function encodePeerFrame(messages: readonly GroupMessage[]): Required<Raw
   const frame = frameWithRoom(size);
   const target = frame.payload;
   target[0] = WIRE_VERSION;
-  const writer = new Writer(target, 1);
+  const writer = theWriter;
+  writer.begin(target, 1);
   for (const { groupId, message } of messages) {
     writer.u64(groupId);
     writer.u8(TYPE_NUMBERS[message.type]);
@@ -152,7 +153,8 @@ function writeEntry(writer: Writer, { type, term, payload }: Entry): void {
 /** Payloads are views of `frame`. @throws MalformedPeerFrame */
 export function decodePeerFrame(frame: Buffer, from: string, to: string): GroupMessage[] {
   if (frame[0] !== WIRE_VERSION) throw new MalformedPeerFrame(`unknown version ${frame[0]}`);
-  const reader = new Reader(frame, 1);
+  const reader = theReader;
+  reader.begin(frame, 1);
   const messages: GroupMessage[] = [];
   while (!reader.isAtEnd) {
     const groupId = reader.u64();
@@ -230,11 +232,13 @@ function readEntry(reader: Reader, index: number): Entry {
   return { index, type, term: reader.u64(), payload: reader.bytes() };
 }
 
-class Writer {
-  readonly #target: Buffer;
-  #position: number;
+const NOTHING: Buffer = Buffer.alloc(0);
 
-  constructor(target: Buffer, position: number) {
+class Writer {
+  #target = NOTHING;
+  #position = 0;
+
+  begin(target: Buffer, position: number): void {
     this.#target = target;
     this.#position = position;
   }
@@ -260,10 +264,10 @@ class Writer {
 }
 
 class Reader {
-  readonly #source: Buffer;
-  #position: number;
+  #source = NOTHING;
+  #position = 0;
 
-  constructor(source: Buffer, position: number) {
+  begin(source: Buffer, position: number): void {
     this.#source = source;
     this.#position = position;
   }
@@ -304,3 +308,7 @@ class Reader {
     return this.#source.subarray(at, at + size);
   }
 }
+
+/** One of each, always alive: V8 forgets compiled code that knows a class of which nothing lives when it collects the heap. */
+const theWriter = new Writer();
+const theReader = new Reader();

@@ -1,3 +1,5 @@
+import { BufferPool, MIB } from "@millrace/util";
+
 /** The one message of the data streams (proto/millrace/v1/frame.proto) with its payload as a view, never a copy. */
 export interface RawFrame {
   readonly payload: Buffer;
@@ -5,11 +7,18 @@ export interface RawFrame {
   readonly encoded?: Buffer;
 }
 
+const MEMORY = new BufferPool(64 * MIB);
+
+/** Its memory is used for another frame from now on: the stream that it was written to has taken it. */
+export function recycleFrame({ encoded }: RawFrame): void {
+  if (encoded !== undefined) MEMORY.give(encoded);
+}
+
 /** A frame whose payload, of exactly this size, is yet to be written. */
 export function frameWithRoom(payloadSizeBytes: number): Required<RawFrame> {
   let lengthSize = 1;
   for (let rest = payloadSizeBytes >>> 7; rest !== 0; rest >>>= 7) lengthSize++;
-  const encoded = Buffer.allocUnsafe(1 + lengthSize + payloadSizeBytes);
+  const encoded = MEMORY.take(1 + lengthSize + payloadSizeBytes);
   encoded[0] = PAYLOAD_TAG;
   let position = 1;
   let length = payloadSizeBytes;

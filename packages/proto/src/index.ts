@@ -1,4 +1,4 @@
-export { decodeFrame, encodeFrame, frameWithRoom, type RawFrame } from "./frame.ts";
+export { decodeFrame, encodeFrame, frameWithRoom, type RawFrame, recycleFrame } from "./frame.ts";
 export type { Broker__Output as Broker } from "./generated/millrace/v1/Broker.ts";
 export type { BrokerHeartbeat, BrokerHeartbeat__Output } from "./generated/millrace/v1/BrokerHeartbeat.ts";
 export type { BrokerState__Output as BrokerState } from "./generated/millrace/v1/BrokerState.ts";

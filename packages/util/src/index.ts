@@ -1,4 +1,5 @@
 export { assert, AssertionError, defined, unreachable } from "./assert.ts";
+export { BufferPool } from "./buffer-pool.ts";
 export { errorMessage, MillraceError } from "./errors.ts";
 export { makeLogger, silentLogger, type Logger } from "./logger.ts";
 export { realWorld } from "./real-world.ts";

@@ -7,6 +7,7 @@ import {
   itemSizeBytes,
   type OutgoingItem,
   type RawFrame,
+  recycleFrame,
   type ShardLogStatus,
 } from "@millrace/proto";
 import { errorMessage, KIB, type Logger, MIB } from "@millrace/util";
@@ -55,7 +56,9 @@ export function serveItems(
       do sizeBytes += itemSizeBytes(items[end++] as OutgoingItem);
       while (end < items.length && sizeBytes + itemSizeBytes(items[end] as OutgoingItem) <= FRAME_SIZE_BYTES_AIM);
       unsentBytes += sizeBytes;
-      call.write(encodeItemFrame(items.slice(at, end)), () => {
+      const frame = encodeItemFrame(items.slice(at, end));
+      call.write(frame, () => {
+        recycleFrame(frame);
         unsentBytes -= sizeBytes;
         regulate();
       });

@@ -149,7 +149,9 @@ class SimulatedConnection implements ShardLogConnection {
       });
     };
     return {
-      write: (frame, taken) => {
+      write: (written, taken) => {
+        // As a network does: what is written is copied, and its memory used for something else soon.
+        const frame = { payload: Buffer.from(written.payload) };
         later(taken);
         later(() => this.#serve(frame, (answer) => later(() => listener.frame(answer))));
       },

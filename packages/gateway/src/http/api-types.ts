@@ -7,6 +7,8 @@ export interface ApiRequest {
   readonly encoding: Encoding;
   /** Unread: `parseInput` or `parsePut` makes sense of it. Valid until the handler's promise settles. */
   readonly body: Buffer;
+  /** Memory that is the request's own, as long as its body is valid. */
+  readonly allocate: (sizeBytes: number) => Buffer;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Also in the answer's `x-amzn-RequestId`. */

@@ -1,6 +1,7 @@
 import type { Clock } from "@millrace/util";
 import type { ByteBudget, BytePermit } from "./byte-budget.ts";
 import type { Exchange } from "./exchange.ts";
+import { RequestMemory } from "./request-memory.ts";
 
 export interface BodyLimits {
   readonly sizeBytesMax: number;
@@ -12,7 +13,13 @@ export interface BodyLimits {
 }
 
 export type BodyResult =
-  | { readonly kind: "body"; readonly body: Buffer; release(): void }
+  | {
+      readonly kind: "body";
+      readonly body: Buffer;
+      /** For more that lives as long as the body. */
+      readonly memory: RequestMemory;
+      release(): void;
+    }
   | { readonly kind: "too large" | "no room" | "too slow" | "gone" };
 
 const EMPTY = Buffer.alloc(0);
@@ -37,7 +44,8 @@ export async function readBody(
   if (length !== undefined && length > limits.sizeBytesMax) return { kind: "too large" };
   if (length === 0) {
     exchange.body.resume();
-    return { kind: "body", body: EMPTY, release: () => undefined };
+    const memory = new RequestMemory();
+    return { kind: "body", body: EMPTY, memory, release: () => memory.release() };
   }
   const permit = await budget.take(length ?? firstStepBytes(limits), limits.budgetWaitMs, signal);
   if (permit === undefined) return { kind: signal.aborted ? "gone" : "no room" };
@@ -52,6 +60,8 @@ class BodyReading {
   readonly #signal: AbortSignal;
   readonly #length: number | undefined;
   readonly #permits: BytePermit[];
+  readonly #memory = new RequestMemory();
+  #isReleased = false;
   #target: Buffer = EMPTY;
   #filledBytes = 0;
 
@@ -77,13 +87,16 @@ class BodyReading {
     const kind = await this.#readAll();
     if (kind === "body") {
       const body = this.#target.subarray(0, this.#filledBytes);
-      return { kind, body, release: () => this.#release() };
+      return { kind, body, memory: this.#memory, release: () => this.#release() };
     }
     this.#release();
     return { kind };
   }
 
   #release(): void {
+    this.#isReleased = true;
+    this.#target = EMPTY;
+    this.#memory.release();
     for (const permit of this.#permits) permit.release();
   }
 
@@ -126,13 +139,14 @@ class BodyReading {
 
   /** False: there is no room for the chunk. */
   #append(chunk: Buffer): boolean {
+    if (this.#isReleased) return true;
     if (this.#filledBytes === 0 && chunk.length === this.#length) {
       // The common case: the whole body in one piece, kept as it came.
       this.#target = chunk;
       this.#filledBytes = chunk.length;
       return true;
     }
-    if (this.#target.length === 0) this.#target = Buffer.allocUnsafe(this.#length ?? firstStepBytes(this.#limits));
+    if (this.#target.length === 0) this.#target = this.#memory.allocate(this.#length ?? firstStepBytes(this.#limits));
     if (this.#filledBytes + chunk.length > this.#target.length) return false;
     this.#target.set(chunk, this.#filledBytes);
     this.#filledBytes += chunk.length;
@@ -146,7 +160,11 @@ class BodyReading {
     const permit = await this.#budget.take(moreBytes, this.#limits.budgetWaitMs, this.#signal);
     if (permit === undefined) return false;
     this.#permits.push(permit);
-    const grown = Buffer.allocUnsafe(grownBytes);
+    if (this.#isReleased) {
+      permit.release();
+      return false;
+    }
+    const grown = this.#memory.allocate(grownBytes);
     this.#target.copy(grown, 0, 0, this.#filledBytes);
     this.#target = grown;
     return true;

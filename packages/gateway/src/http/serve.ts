@@ -9,7 +9,7 @@ import type { ApiHandler, ApiRequest, ApiResponse, StreamResponse } from "./api-
 import type { ByteBudget } from "./byte-budget.ts";
 import { corsHeaders, decide, errorAnswer, type RawRequest, type Verdict } from "./decide.ts";
 import type { Exchange, ResponseHeaders } from "./exchange.ts";
-import { readBody, type BodyLimits } from "./read-body.ts";
+import { readBody, type BodyLimits, type BodyResult } from "./read-body.ts";
 import type { RequestIds } from "./request-ids.ts";
 import { sendStream } from "./send-stream.ts";
 
@@ -95,8 +95,7 @@ async function serveAdmitted(active: ActiveRequest, context: ServeContext): Prom
     };
     const verdict = decide(request, verifier);
     if (verdict.kind !== "preflight") responseHeaders["x-amz-id-2"] = context.ids.nextExtended();
-    if (verdict.kind === "call")
-      await call(active, request, verdict, requestId, responseHeaders, () => reading.release(), context);
+    if (verdict.kind === "call") await call(active, request, verdict, requestId, responseHeaders, reading, context);
     else if (verdict.kind === "answer") answer(exchange, verdict, responseHeaders);
     else exchange.respond(200, { ...responseHeaders, "Content-Length": "0" }, []);
   } finally {
@@ -110,7 +109,7 @@ async function call(
   { operation, encoding, caller }: Extract<Verdict, { kind: "call" }>,
   requestId: string,
   responseHeaders: ResponseHeaders,
-  releaseBody: () => void,
+  reading: Extract<BodyResult, { kind: "body" }>,
   context: ServeContext,
 ): Promise<void> {
   const { controller, exchange } = active;
@@ -121,6 +120,7 @@ async function call(
     operation,
     encoding,
     body,
+    allocate: reading.memory.allocate,
     headers,
     requestId,
     ...caller,
@@ -138,7 +138,7 @@ async function call(
   }
   if ("stream" in response) {
     active.isStream = true;
-    releaseBody();
+    reading.release();
     await stream(active, response, request, responseHeaders, context);
     return;
   }

@@ -10,7 +10,7 @@ export const putRecord: Operation = {
   name: "PutRecord",
   async respond(services, request) {
     const { encoding, body } = request;
-    const put = parsePut("PutRecord", encoding, body, putHooks(services, request));
+    const put = parsePut("PutRecord", encoding, body, putHooks(services, request), request.allocate);
     const view = writableStream(services, put, request);
     const { name, accountId } = view.key;
     checkSizes(put, view, () => "data");

@@ -22,7 +22,7 @@ export const putRecords: Operation = {
   name: "PutRecords",
   async respond(services, request) {
     const { encoding, body } = request;
-    const put = parsePut("PutRecords", encoding, body, putHooks(services, request));
+    const put = parsePut("PutRecords", encoding, body, putHooks(services, request), request.allocate);
     const view = writableStream(services, put, request);
     checkSizes(put, view, (position) => `records.${position + 1}.member.data`);
     if (put.dryRun) throw awsError("DRY_RUN", {});

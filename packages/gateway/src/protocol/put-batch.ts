@@ -35,7 +35,8 @@ export interface PutBatch {
 const RECORDS_DISTRIBUTED_TOGETHER = 100;
 
 /**
- * Reads and validates a put. The scanner takes what SDKs send; everything else, and every error, goes the general way.
+ * Reads and validates a put. The scanner takes what SDKs send; everything else, and every error, goes the general way. What comes
+ * back refers to the body, and to memory from `allocate`.
  * @throws AwsError like `parseInput`
  */
 export function parsePut(
@@ -43,8 +44,9 @@ export function parsePut(
   encoding: Encoding,
   body: Buffer,
   hooks: ValidationHooks = {},
+  allocate?: (sizeBytes: number) => Buffer,
 ): PutBatch {
-  const scanned = encoding === "json" ? scanPut(operation, body) : undefined;
+  const scanned = encoding === "json" ? scanPut(operation, body, allocate) : undefined;
   return scanned ?? parsePutSlowly(operation, encoding, body, hooks);
 }
 

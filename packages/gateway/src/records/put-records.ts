@@ -24,6 +24,7 @@ import {
   partsOf,
   partWithin,
   putIdentity,
+  recyclePart,
   type ShardPart,
 } from "./put-plan.ts";
 
@@ -223,11 +224,15 @@ class Storing {
     }
   }
 
-  #append(part: ShardPart, count: number, batchId: Buffer): Promise<AppendResult> {
+  async #append(part: ShardPart, count: number, batchId: Buffer): Promise<AppendResult> {
     const batch = packPart(this.#put, part, count, batchId, isEncrypted(part.shard.stream));
     const { signal } = this.#request;
     const options = { timeoutMs: PUT_TIMEOUT_MS, signal, quotas: this.#quotas };
-    return this.#services.router.append(part.shard.groupId, batch, options);
+    try {
+      return await this.#services.router.append(part.shard.groupId, batch, options);
+    } finally {
+      recyclePart(batch);
+    }
   }
 
   /** A repetition is answered for what the first attempt stored, which a quota may have cut short. */

@@ -63,7 +63,8 @@ export function itemSizeBytes(item: OutgoingItem): number {
 }
 
 /** @throws RangeError when the frame is no sequence of items: the stream is then ended. */
-export function* decodeItems(payload: Buffer): Generator<FrameItem> {
+export function decodeItems(payload: Buffer): FrameItem[] {
+  const items: FrameItem[] = [];
   let position = 0;
   while (position < payload.length) {
     if (position + ITEM_HEADER_SIZE_BYTES > payload.length) throw new RangeError("malformed frame: truncated item");
@@ -71,11 +72,12 @@ export function* decodeItems(payload: Buffer): Generator<FrameItem> {
     if (end < position + ITEM_HEADER_SIZE_BYTES || end > payload.length) {
       throw new RangeError("malformed frame: bad item size");
     }
-    yield {
+    items.push({
       requestId: payload.readUInt32LE(position + 4),
       kind: payload[position + 8] as number,
       body: payload.subarray(position + ITEM_HEADER_SIZE_BYTES, end),
-    };
+    });
     position = end;
   }
+  return items;
 }

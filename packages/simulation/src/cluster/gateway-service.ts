@@ -29,6 +29,7 @@ export function gatewayHandlers(gateway: Gateway, process: Process): Record<stri
       operation,
       encoding: "json",
       body,
+      allocate: (sizeBytes: number) => Buffer.allocUnsafe(sizeBytes),
       headers: { "amz-sdk-request": `attempt=${attempt}; max=3` },
       requestId: `${process.name}-${++requestCount}`,
       accessKeyId: "simulation",
