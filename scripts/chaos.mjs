@@ -30,6 +30,7 @@ for (const { fault, times, unavailableMsMedian, unavailableMsWorst } of report.f
   ];
   console.log(`${fault.padEnd(wide)}  ${numbers.join("  ")}`);
 }
+for (const [fault, why] of Object.entries(report.missing)) console.log(`not tried: ${fault}: ${why}`);
 console.log(`\nacknowledged ${report.acknowledged}, failed requests ${report.failedRequests}`, report.failures);
 console.log(`lost, repeated or reordered: ${report.violations.length}`);
 for (const violation of report.violations) console.log(`  ${violation}`);

@@ -45,6 +45,7 @@ const UP_OPTIONS: readonly OptionRow[] = [
   QUOTAS,
   ...STREAMS,
   { key: "restart", default: true, help: "leave a node that dies dead" },
+  { key: "zoneNetworks", placeholder: "file", help: "each zone in a network of its own, for tests of partitions" },
   { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "of the nodes' logs" },
 ];
 

@@ -145,6 +145,20 @@ test("all leaderships are handed over before a planned stop", async () => {
   await eventually(() => [16, 17, 18].every((id) => leaderOf(id) !== undefined));
 });
 
+test("a leader whose disk takes no more data gives its leaderships to who has room, and gets them back later", async () => {
+  for (const node of nodes) for (const id of [16, 17]) node.open(id, IDS, "a");
+  await eventually(() => [16, 17].every((id) => leaderOf(id)?.nodeId === "a"));
+  const [a] = nodes as [TestNode];
+  a.isFull = true;
+  await eventually(() => [16, 17].every((id) => !["a", undefined].includes(leaderOf(id)?.nodeId)), 3_000);
+  const before = leaderOf(16)?.applied(16).length ?? 0;
+  leaderOf(16)?.host.group(16)?.propose(Buffer.from("goes on"));
+  await eventually(() => leaderOf(16)?.applied(16).length === before + 1);
+  a.isFull = false;
+  await eventually(() => leaderOf(16)?.nodeId === "a", 15_000);
+  expect(a.applied(16)).toContain("goes on");
+}, 30_000);
+
 test("a replica is replaced by another one, which is filled first", async () => {
   for (const node of nodes) node.open(16, IDS, "a");
   await eventually(() => leaderOf(16)?.nodeId === "a");

@@ -346,7 +346,9 @@ class Host implements RaftHost {
     for (const group of this.#active) group.tick();
     if (nowMs - this.#lastHandBackMs >= HAND_BACK_EVERY_MS) {
       this.#lastHandBackMs = nowMs;
-      this.#handBack(nowMs);
+      // A leader that takes no data is none. Where others have no room either, nothing is lost by trying.
+      if (this.#store.canAppend()) this.#handBack(nowMs);
+      else this.#giveAway();
     }
   }
 
@@ -382,12 +384,18 @@ class Host implements RaftHost {
     const isToGive = (group: Group): boolean => group.role === "leader" && group.followers().length > 0;
     const led = (): Group[] => [...this.#groups.values()].filter(isToGive);
     for (let groups = led(); groups.length > 0 && clock.monotonicMs() < deadlineMs && !this.#isEnded; groups = led()) {
-      for (const group of groups) {
-        const heirs = group.followers().filter(({ nodeId }) => this.isConnected(nodeId));
-        const heir = heirs.toSorted((a, b) => b.matchIndex - a.matchIndex)[0];
-        if (heir !== undefined) group.transferLeadership(heir.nodeId);
-      }
+      this.#giveAway();
       await clock.sleep(20);
+    }
+  }
+
+  /** Every leadership, to whoever has most of the log. */
+  #giveAway(): void {
+    for (const group of this.#groups.values()) {
+      if (group.role !== "leader") continue;
+      const heirs = group.followers().filter(({ nodeId }) => this.isConnected(nodeId));
+      const heir = heirs.toSorted((a, b) => b.matchIndex - a.matchIndex)[0];
+      if (heir !== undefined) group.transferLeadership(heir.nodeId);
     }
   }
 

@@ -10,6 +10,8 @@ const HEALTHY_AFTER_MS = 20_000;
 export interface NodeProcessOptions {
   readonly id: string;
   readonly program: string;
+  /** What starts it: empty for nothing but Node. */
+  readonly command: readonly string[];
   readonly arguments: readonly string[];
   /** The node's standard error: its log. */
   readonly logFile: string;
@@ -18,13 +20,13 @@ export interface NodeProcessOptions {
   readonly onChange: () => void;
 }
 
-/** One node of the local cluster: its process, and the next one when it dies. */
 /**
  * Every 64 MB of buffers that pass through make V8 collect the whole heap, which is small (15 MB). Marking it in steps and on
  * helper threads costs several times more CPU than marking it at once: on two cores a third of the throughput.
  */
 const NODE_FLAGS = ["--no-incremental-marking", "--no-parallel-marking"];
 
+/** One node of the local cluster: its process, and the next one when it dies. */
 export class NodeProcess {
   readonly #options: NodeProcessOptions;
   readonly #log: WriteStream;
@@ -44,10 +46,11 @@ export class NodeProcess {
   }
 
   start(): void {
-    const { id, program, logger } = this.#options;
+    const { id, program, command, logger } = this.#options;
+    const [file, ...before] = [...command, process.execPath] as const;
     this.#startedAt = performance.now();
     // The ipc channel is the leash: a node whose launcher died sees it close, and stops.
-    const child = spawn(process.execPath, [...NODE_FLAGS, program, ...this.#options.arguments], {
+    const child = spawn(file, [...before, ...NODE_FLAGS, program, ...this.#options.arguments], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       detached: true, // Ctrl-C goes to the launcher only; it stops the nodes in order
     });

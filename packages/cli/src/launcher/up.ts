@@ -8,6 +8,7 @@ import type { StreamDeclaration } from "../streams/stream-declarations.ts";
 import { type ClusterNode, isAlive, type NodeRole, readClusterFile, writeClusterFile } from "./cluster-file.ts";
 import { claimPort, probe } from "./ports.ts";
 import { NodeProcess } from "./supervisor.ts";
+import { readZoneNetworks, type ZoneNetworks } from "./zone-networks.ts";
 
 const HOST = "127.0.0.1";
 const ZONES = ["az-a", "az-b", "az-c"] as const;
@@ -22,6 +23,8 @@ export interface UpOptions {
   readonly logLevel: string;
   readonly region: string;
   readonly streams: readonly StreamDeclaration[];
+  /** A file; see `readZoneNetworks`. */
+  readonly zoneNetworks?: string;
 }
 
 /** The whole cluster as real processes on loopback. Returns the exit status once it has been told to stop. */
@@ -51,7 +54,8 @@ export async function up(options: UpOptions): Promise<number> {
   await waitForLeftovers(before?.nodes ?? []);
 
   const endpoint = `http://${HOST}:${options.port}`;
-  const plans = await planNodes(options.port, before?.nodes ?? []);
+  const networks = readZoneNetworks(options.zoneNetworks);
+  const plans = await planNodes(options.port, before?.nodes ?? [], networks);
   const processes = new Map<string, NodeProcess>();
   const publish = (): void => {
     const nodes = plans.map((plan) => ({ ...plan, pid: processes.get(plan.id)?.pid ?? 0 }));
@@ -62,6 +66,7 @@ export async function up(options: UpOptions): Promise<number> {
     const node = new NodeProcess({
       id: plan.id,
       program,
+      command: plan.role === "gateway" ? [] : (networks[plan.az]?.command ?? []),
       arguments: nodeArguments(plan, plans, dataDir, options),
       logFile: join(dataDir, "logs", `${plan.id}.log`),
       restart: options.restart,
@@ -125,7 +130,8 @@ async function makeStreams(
   }
 }
 
-async function planNodes(port: number, before: readonly ClusterNode[]): Promise<ClusterNode[]> {
+/** The gateway is where its clients are. */
+async function planNodes(port: number, before: readonly ClusterNode[], networks: ZoneNetworks): Promise<ClusterNode[]> {
   const taken = new Set([port]);
   const portOf = (address: string | undefined): number | undefined =>
     address === undefined ? undefined : Number(address.split(":").at(-1));
@@ -133,7 +139,8 @@ async function planNodes(port: number, before: readonly ClusterNode[]): Promise<
     const old = before.find((node) => node.id === id);
     const own = role === "gateway" ? port : await claimPort(portOf(old?.address), taken);
     const admin = await claimPort(portOf(old?.adminAddress), taken);
-    return { id, role, az, pid: 0, address: `${HOST}:${own}`, adminAddress: `${HOST}:${admin}` };
+    const host = role === "gateway" ? HOST : (networks[az]?.host ?? HOST);
+    return { id, role, az, pid: 0, address: `${host}:${own}`, adminAddress: `${host}:${admin}` };
   };
   const plans: ClusterNode[] = [];
   for (const role of ["controller", "broker"] as const) {

@@ -1,7 +1,8 @@
-import { LocalCluster } from "../harness/cluster.ts";
 import { Ledger } from "../harness/ledger.ts";
 import { createStream } from "../harness/streams.ts";
-import { FAULTS, type Pick } from "./faults.ts";
+import type { Pick } from "./fault.ts";
+import { FAULTS } from "./faults.ts";
+import { makeWorld } from "./world.ts";
 
 export interface ChaosOptions {
   readonly minutes: number;
@@ -24,6 +25,8 @@ export interface ChaosReport {
   readonly failedRequests: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly faults: readonly FaultReport[];
+  /** Faults that this machine does not allow, and why. */
+  readonly missing: Readonly<Record<string, string>>;
   /** Anything lost, repeated or reordered. Empty is what we promise. */
   readonly violations: readonly string[];
 }
@@ -34,12 +37,21 @@ const WRITERS = ["a", "b", "c", "d"];
 const RECORDS_PER_PUT = 10;
 const PAUSE_BETWEEN_PUTS_MS = 20;
 const VIOLATIONS_SHOWN_MAX = 50;
+/** A lost disk is filled again in it. */
+const HEALTHY_WITHIN_MS = 60_000;
 
 /** Injects faults one after another into a real cluster under load, then compares every shard with what was acknowledged. */
 export async function runChaos({ minutes, seed, onProgress }: ChaosOptions): Promise<ChaosReport> {
-  const cluster = await LocalCluster.start("--quotas", "off");
+  const { world, destroy } = await makeWorld(STREAM);
+  const { cluster, client } = world;
+  const missing = new Map(
+    FAULTS.flatMap((fault) => {
+      const why = fault.missing?.(world);
+      return why === undefined ? [] : [[fault.name, why]];
+    }),
+  );
+  const faults = FAULTS.filter(({ name }) => !missing.has(name));
   try {
-    const client = cluster.client();
     await createStream(client, STREAM, SHARD_COUNT);
     const ledger = new Ledger(STREAM);
     const stop = new AbortController();
@@ -53,12 +65,12 @@ export async function runChaos({ minutes, seed, onProgress }: ChaosOptions): Pro
     try {
       do {
         // Each fault once before any comes again, in an order of the seed's.
-        if (round.length === 0) round = [...FAULTS];
+        if (round.length === 0) round = [...faults];
         const fault = pick(round);
         round = round.filter((other) => other !== fault);
         ledger.longestGapMs = 0;
-        await fault.run(cluster, pick);
-        await cluster.healthy();
+        await fault.run(world, pick);
+        await cluster.healthy(HEALTHY_WITHIN_MS);
         await nextAcknowledgements(ledger);
         const gapMs = Math.round(ledger.longestGapMs);
         gapsMs.set(fault.name, [...(gapsMs.get(fault.name) ?? []), gapMs]);
@@ -76,10 +88,11 @@ export async function runChaos({ minutes, seed, onProgress }: ChaosOptions): Pro
       failedRequests: ledger.failedRequests,
       failures: Object.fromEntries(ledger.failures),
       faults: [...gapsMs].map(([fault, gaps]) => summary(fault, gaps)),
+      missing: Object.fromEntries(missing),
       violations: violations.slice(0, VIOLATIONS_SHOWN_MAX),
     };
   } finally {
-    await cluster.destroy();
+    await destroy();
   }
 }
 

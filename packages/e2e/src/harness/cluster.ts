@@ -46,7 +46,11 @@ export class LocalCluster {
   }
 
   static async start(...extraArguments: string[]): Promise<LocalCluster> {
-    const dataDir = mkdtempSync(join(tmpdir(), "millrace-e2e-"));
+    return LocalCluster.startIn(mkdtempSync(join(tmpdir(), "millrace-e2e-")), ...extraArguments);
+  }
+
+  /** In a folder that is there. */
+  static async startIn(dataDir: string, ...extraArguments: string[]): Promise<LocalCluster> {
     const cluster = new LocalCluster(await freePort(), dataDir, extraArguments);
     await cluster.launch();
     return cluster;

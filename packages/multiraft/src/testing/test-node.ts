@@ -36,6 +36,8 @@ export class TestNode {
   readonly store: LogStore;
   readonly machines = new Map<number, ListMachine>();
   readonly fatal: Error[];
+  /** Its disk takes no data. */
+  isFull = false;
 
   private constructor(nodeId: NodeId, store: LogStore, transport: PeerTransport) {
     this.nodeId = nodeId;
@@ -43,7 +45,15 @@ export class TestNode {
     this.fatal = [];
     const { clock, random } = realWorld();
     const onFatal = (error: Error): void => void this.fatal.push(error);
-    this.host = createRaftHost({ nodeId, clock, random, logger: silentLogger, store, transport, onFatal, tickMs: 20 });
+    const fillable = new Proxy(store, {
+      get: (target, name) => {
+        if (name === "canAppend") return () => !this.isFull && target.canAppend();
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const common = { nodeId, clock, random, logger: silentLogger, transport, onFatal };
+    this.host = createRaftHost({ ...common, store: fillable, tickMs: 20 });
   }
 
   static async start(nodeId: NodeId, directory: string, transport: PeerTransport): Promise<TestNode> {
