@@ -71,6 +71,11 @@ export function brokerMetrics(registry: Registry): BrokerMetrics {
       gauge("millrace_shards_led", "Shards that this broker leads.", () => host.stats().leaders);
       gauge("millrace_groups_active", "Raft groups that are not quiet.", () => host.stats().activeGroups);
       gauge("millrace_elections_won", "Elections won here since the start.", () => host.stats().electionsWon);
+      gauge(
+        "millrace_entries_repaired",
+        "Entries that this disk had lost and peers still had, since the start. More than none: look at the disk.",
+        () => host.stats().entriesRepaired,
+      );
       gauge("millrace_append_in_flight_bytes", "Batches admitted and not answered.", () => node.budget.usedBytes);
       gauge("millrace_journal_segments", "Files of the journal.", () => store.stats().segments);
       gauge("millrace_journal_size_bytes", "Size of the journal on disk.", () => store.stats().journalBytes);

@@ -229,6 +229,44 @@ program
     }
   });
 
+const LOCAL_DATA_DIR = process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY;
+
+/** Errors are words for people here. */
+async function orSay(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
+}
+
+program
+  .command("top")
+  .description("what the local cluster does now: nodes, streams, who is slow")
+  .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
+  .option("--interval <seconds>", "between two looks", integer(1, 3_600), 2)
+  .option("--once", "print once and end", false)
+  .action((options: { dataDir: string; interval: number; once: boolean }) =>
+    orSay(async () => {
+      const { top } = await import("./top/top.ts");
+      await top({ ...options, intervalS: options.interval });
+    }),
+  );
+
+program
+  .command("diagnose")
+  .description("gather status, metrics and logs of the local cluster in a folder, to show to somebody else")
+  .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
+  .option("--out <dir>", "where to", "millrace-diagnosis")
+  .action((options: { dataDir: string; out: string }) =>
+    orSay(async () => {
+      const { diagnose } = await import("./diagnose/diagnose.ts");
+      const files = await diagnose(options.dataDir, options.out);
+      console.log(`${files.length} files in ${options.out}; none holds records or secrets`);
+    }),
+  );
+
 interface BrokerOptions {
   readonly dataDir: string;
   readonly controllers?: string;

@@ -55,7 +55,7 @@ export class Gateway {
   }
 
   #ready(): Services {
-    const { world, metadata, controllers, router, logger } = this.#options;
+    const { world, metadata, controllers, router, logger, metrics } = this.#options;
     const { identity } = metadata;
     if (identity === undefined) {
       throw awsError("UNAVAILABLE", { text: "The cluster is starting. Retry the request." });
@@ -70,6 +70,7 @@ export class Gateway {
       tokens: new TokenSealer(Buffer.from(identity.tokenKey), world.random),
       hasQuotas: identity.settings?.quotas !== "off",
       rates: new RateQuotas(),
+      streamMetrics: metrics.streams,
     };
     return this.#services;
   }

@@ -11,3 +11,4 @@ export type { Credentials, CredentialsProvider } from "./protocol/sigv4.ts";
 export { AwsError } from "./errors.ts";
 export { Gateway, type GatewayOptions } from "./gateway.ts";
 export { type GatewayServerOptions, type RunningGateway, startGateway } from "./server.ts";
+export { NO_STREAM_METRICS, type StreamMetrics } from "./stream-metrics.ts";

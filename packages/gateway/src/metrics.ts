@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { type StreamMetrics, streamMetrics } from "./stream-metrics.ts";
 
 export interface GatewayMetrics {
+  readonly streams: StreamMetrics;
   answered(operation: string, outcome: string, durationMs: number): void;
   /** Read when it is scraped. */
   observe(server: { readonly connectionCount: number; readonly requestCount: number }): void;
@@ -23,6 +25,7 @@ export function gatewayMetrics(registry: Registry): GatewayMetrics {
     registers,
   });
   return {
+    streams: streamMetrics(registry),
     answered: (operation, outcome, durationMs) => {
       requests.inc({ operation, outcome });
       duration.observe({ operation }, durationMs / 1_000);

@@ -35,6 +35,8 @@ export class EntryRepair {
   readonly #running = new Map<string, Promise<boolean>>();
   readonly #waiting = new Map<string, Waiting>();
   #isClosed = false;
+  /** Entries replaced since the start. */
+  repairedCount = 0;
 
   constructor(options: EntryRepairOptions) {
     this.#options = options;
@@ -63,6 +65,7 @@ export class EntryRepair {
         if (entry === undefined) continue;
         const isRepaired = await store.repair(groupId, entry).catch(() => false);
         if (!isRepaired) continue;
+        this.repairedCount++;
         logger.info({ groupId, index, peer }, "an unreadable entry was replaced");
         return true;
       }

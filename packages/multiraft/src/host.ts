@@ -27,6 +27,8 @@ export interface RaftHostStats {
   readonly leaders: number;
   /** Elections won here since the start. */
   readonly electionsWon: number;
+  /** Unreadable entries that were had again from peers since the start. */
+  readonly entriesRepaired: number;
 }
 
 const TICK_MS = 100;
@@ -407,6 +409,7 @@ class Host implements RaftHost {
       activeGroups: this.#active.size,
       leaders,
       electionsWon: this.#electionsWon,
+      entriesRepaired: this.#repair.repairedCount,
     };
   }
 

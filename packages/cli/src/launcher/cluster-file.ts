@@ -40,6 +40,11 @@ export function readClusterFile(dataDir: string): ClusterFile | undefined {
   return JSON.parse(text) as ClusterFile;
 }
 
+/** One for each process: the roles of a single one have the admin address in common. */
+export function processesOf({ nodes }: ClusterFile): readonly ClusterNode[] {
+  return nodes.filter(({ adminAddress }, at) => nodes.findIndex((other) => other.adminAddress === adminAddress) === at);
+}
+
 export function writeClusterFile(dataDir: string, file: ClusterFile): void {
   mkdirSync(dataDir, { recursive: true });
   const path = join(dataDir, FILE_NAME);

@@ -43,6 +43,9 @@ export const getRecords: Operation = {
     // Without a leader nobody knows whether this is the tip: then it is not said.
     const notLessMs = isAtTip || page.lastArrivalTimeMs === undefined ? 1 : behindMs;
     const millisBehindLatest = isAtTip && result.isCurrent ? 0 : notLessMs;
+    // As CloudWatch counts it: how old the last record is that was read, against now; nothing to read is no age.
+    const ageMs = isAtTip ? 0 : services.clock.nowMs() - (page.lastArrivalTimeMs ?? services.clock.nowMs());
+    services.streamMetrics.read(shard.stream, page.records.length, page.dataBytes, Math.max(0, ageMs));
     const rest = { nextShardIterator, millisBehindLatest, childShards };
     return { status: 200, body: writeRecordsPage(request.encoding, shard, page, rest) };
   },
@@ -93,7 +96,7 @@ function shardOf(
 }
 
 async function read(
-  { router, hasQuotas }: Services,
+  { router, hasQuotas, streamMetrics }: Services,
   { groupId, shardId, stream }: ShardView,
   offset: number,
   limit: number,
@@ -107,7 +110,10 @@ async function read(
     return await router.read(request, { timeoutMs: READ_TIMEOUT_MS, signal });
   } catch (error) {
     const fields = { shardId, stream: name, accountId };
-    if (error instanceof ShardThrottled) throw awsError("READ_RATE_EXCEEDED", fields, { cause: error });
+    if (error instanceof ShardThrottled) {
+      streamMetrics.readThrottled(stream);
+      throw awsError("READ_RATE_EXCEEDED", fields, { cause: error });
+    }
     if (error instanceof ShardGone) throw awsError("SHARD_DOES_NOT_EXIST", fields, { cause: error });
     if (!(error instanceof ShardUnavailable)) throw error;
     throw awsError("UNAVAILABLE", { text: `${shardId} is not available. Retry the request.` }, { cause: error });

@@ -6,6 +6,7 @@ import type { OperationName } from "../model/shapes.ts";
 import { parseInput } from "../protocol/read-input.ts";
 import { serializeOutput } from "../protocol/write-output.ts";
 import { type RateQuotas, rateSubjectOf } from "../quotas.ts";
+import type { StreamMetrics } from "../stream-metrics.ts";
 import type { TokenSealer } from "../tokens.ts";
 
 /** What every operation works with. */
@@ -20,6 +21,7 @@ export interface Services {
   /** False: the cluster has no quotas. */
   readonly hasQuotas: boolean;
   readonly rates: RateQuotas;
+  readonly streamMetrics: StreamMetrics;
 }
 
 export interface Operation {

@@ -86,8 +86,10 @@ async function* events(
         return;
       }
       for (;;) {
-        const { records, nextOffset: end } = collectRecords(result.value, nextOffset, EVENT_LIMITS);
+        const { records, nextOffset: end, dataBytes } = collectRecords(result.value, nextOffset, EVENT_LIMITS);
         if (records.length === 0) break;
+        const ageMs = clock.nowMs() - (records.at(-1)?.arrivalTimeMs ?? 0);
+        services.streamMetrics.read(shard.stream, records.length, dataBytes, Math.max(0, ageMs));
         nextOffset = end;
         yield event(services, shard, nextOffset, { result: result.value, records });
       }

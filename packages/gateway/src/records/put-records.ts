@@ -92,7 +92,24 @@ export async function storeRecords(
   const all = put.count === 1 ? [0] : positionsBelow(put.count);
   const positions = view.stream.faults ? all.filter((position) => !storing.failByFault(view, position)) : all;
   await storing.store(view, isRepetition(request) ? await storing.settle(view, positions) : positions, 0);
+  noteOutcome(services, put, outcome);
   return outcome;
+}
+
+function noteOutcome(
+  { streamMetrics }: Services,
+  put: PutBatch,
+  { view, sequenceNumbers, failures }: PutOutcome,
+): void {
+  let [records, bytes, throttled] = [0, 0, 0];
+  for (let position = 0; position < put.count; position++) {
+    if (failures[position]?.kind === "throttled") throttled++;
+    if (sequenceNumbers[position] === undefined) continue;
+    records++;
+    bytes += (put.dataLengths[position] as number) + (put.keyLengths[position] as number);
+  }
+  if (records > 0) streamMetrics.wrote(view, records, bytes);
+  if (throttled > 0) streamMetrics.writeThrottled(view, throttled);
 }
 
 function positionsBelow(count: number): number[] {

@@ -15,7 +15,7 @@ import {
   MetadataWatcher,
 } from "@millrace/client";
 import { controllerHandlers, ControllerNode } from "@millrace/controller";
-import { Gateway } from "@millrace/gateway";
+import { Gateway, NO_STREAM_METRICS } from "@millrace/gateway";
 import { type createRaftHost, GrpcPeerTransport } from "@millrace/multiraft";
 import { Controller, Peer, ShardLog } from "@millrace/proto";
 import { type LogStore, openLogStore } from "@millrace/storage";
@@ -203,7 +203,7 @@ export function bootGateway(context: NodeContext): GatewayProcess {
     logger,
     connect: (address, listener) => connectShardLog(network, process, WINDOW_BYTES, address, listener),
   });
-  const metrics = { answered: () => undefined, observe: () => undefined };
+  const metrics = { streams: NO_STREAM_METRICS, answered: () => undefined, observe: () => undefined };
   const gateway = new Gateway({ world, logger, metadata, controllers, router, metrics });
   const server = new RpcServer(WINDOW_BYTES);
   server.add({ definition: API_METHODS, handlers: gatewayHandlers(gateway, process) });
