@@ -10,6 +10,8 @@ export interface Identity {
   /** 0 until the controller has given one (ADR 0004). */
   readonly incarnation: number;
   readonly clusterId: string;
+  /** Copies that the cluster keeps of each record; 0 stands for the default. Absent until the controllers have said it. */
+  readonly replicationFactor?: number;
 }
 
 const IDENTITY_FILE = "identity.json";
@@ -18,22 +20,27 @@ const DISK_ID_SIZE_BYTES = 16;
 
 /** @throws Error when the folder is another broker's */
 export async function loadIdentity(disk: Disk, random: Random, directory: string, brokerId: string): Promise<Identity> {
-  const bytes = await readFile(disk, join(directory, IDENTITY_FILE));
-  if (bytes === undefined) {
+  const identity = await readIdentity(disk, directory);
+  if (identity === undefined) {
     const diskId = random.bytes(DISK_ID_SIZE_BYTES).toString("hex");
-    const identity = { brokerId, diskId, incarnation: 0, clusterId: "" };
-    await saveIdentity(disk, directory, identity);
-    return identity;
+    const made = { brokerId, diskId, incarnation: 0, clusterId: "" };
+    await saveIdentity(disk, directory, made);
+    return made;
   }
-  const identity = JSON.parse(bytes.toString()) as Identity;
   if (identity.brokerId !== brokerId) {
     throw new Error(`${directory} belongs to broker ${identity.brokerId}, and this one is ${brokerId}`);
   }
   return identity;
 }
 
+/** As it stands there; undefined when the folder is nobody's. */
+export async function readIdentity(disk: Disk, directory: string): Promise<Identity | undefined> {
+  const bytes = await readFile(disk, join(directory, IDENTITY_FILE));
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as Identity);
+}
+
 export async function hasIdentity(disk: Disk, directory: string): Promise<boolean> {
-  return (await readFile(disk, join(directory, IDENTITY_FILE))) !== undefined;
+  return (await readIdentity(disk, directory)) !== undefined;
 }
 
 /** From then on the folder is nobody's. Nothing happens when it was before. */

@@ -87,8 +87,9 @@ async function introduce(options: AnyLaunch): Promise<Identity | undefined> {
     if (signal.aborted) return undefined;
     try {
       const incarnation = await register(options);
-      const clusterId = await firstClusterId(controllers, signal);
-      const identity = { ...options.identity, incarnation, clusterId };
+      const { clusterId, settings } = await firstCluster(controllers, signal);
+      const replicationFactor = settings?.replicationFactor ?? 0;
+      const identity = { ...options.identity, incarnation, clusterId, replicationFactor };
       await saveIdentity(world.disk, dataDir, identity);
       return identity;
     } catch (error) {
@@ -120,12 +121,14 @@ async function register({ controllers, world, identity, az, address, processId, 
   return result.incarnation;
 }
 
-function firstClusterId(controllers: ControllerConnection, signal: AbortSignal): Promise<string> {
+type Cluster = NonNullable<MetadataUpdate__Output["cluster"]>;
+
+function firstCluster(controllers: ControllerConnection, signal: AbortSignal): Promise<Cluster> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => finish(() => reject(signal.reason as Error));
     const watch = controllers.watch((update: MetadataUpdate__Output) => {
-      const clusterId = update.cluster?.clusterId ?? "";
-      if (clusterId !== "") finish(() => resolve(clusterId));
+      const { cluster } = update;
+      if (cluster !== null && cluster.clusterId !== "") finish(() => resolve(cluster));
     });
     const finish = (settle: () => void): void => {
       signal.removeEventListener("abort", onAbort);

@@ -1,8 +1,7 @@
-import type { MetadataUpdate } from "@millrace/proto";
 import { type LogStore, MemoryDisk, MemoryIndexes, openLogStore } from "@millrace/storage";
 import { realWorld, silentLogger, type World } from "@millrace/util";
 import { beforeEach, expect, test } from "vitest";
-import { hasIdentity, loadIdentity, saveMetadata } from "./identity.ts";
+import { hasIdentity, type Identity, loadIdentity, saveIdentity } from "./identity.ts";
 import { openBrokerStore } from "./open-store.ts";
 import { shardEntryAttributes } from "./shard/entries.ts";
 
@@ -35,10 +34,11 @@ const open = (): Promise<LogStore> =>
 const openOrSetAside = (): Promise<LogStore> =>
   openBrokerStore({ world, logger: silentLogger, dataDir: DIRECTORY, index: indexes, open });
 
-async function remember(replicationFactor: number): Promise<void> {
-  const settings = { replicationFactor };
-  const update = { version: 1, full: true, streams: [], brokers: [], cluster: { clusterId: "c", settings } };
-  await saveMetadata(world.disk, DIRECTORY, update as unknown as MetadataUpdate);
+async function become(replicationFactor: number): Promise<Identity> {
+  const nobody = await loadIdentity(world.disk, world.random, DIRECTORY, "broker-1");
+  const identity = { ...nobody, incarnation: 1, clusterId: "c", replicationFactor };
+  await saveIdentity(world.disk, DIRECTORY, identity);
+  return identity;
 }
 
 /** Writes, stops without a word, and loses a bit before the last write. */
@@ -62,8 +62,7 @@ async function damage(): Promise<void> {
 }
 
 test("a journal that cannot be trusted is set aside, name first, and the broker begins anew", async () => {
-  await remember(3);
-  const before = await loadIdentity(world.disk, world.random, DIRECTORY, "broker-1");
+  const before = await become(3);
   await damage();
   await expect(open()).rejects.toMatchObject({ code: "CORRUPT_JOURNAL" });
   const store = await openOrSetAside();
@@ -77,8 +76,7 @@ test("a journal that cannot be trusted is set aside, name first, and the broker 
 });
 
 test("what was cut short in the middle goes on where it was", async () => {
-  await remember(3);
-  await loadIdentity(world.disk, world.random, DIRECTORY, "broker-1");
+  await become(0);
   await damage();
   let left = 1;
   memory.fault = (operation) => (operation === "rename" && left-- <= 0 ? new Error("the power went") : undefined);
@@ -91,15 +89,14 @@ test("what was cut short in the middle goes on where it was", async () => {
 });
 
 test("the only copy is never set aside, and a disk that does it again and again is given up", async () => {
-  await remember(1);
-  await loadIdentity(world.disk, world.random, DIRECTORY, "broker-1");
+  await become(1);
   await damage();
   await expect(openOrSetAside()).rejects.toMatchObject({ code: "CORRUPT_JOURNAL" });
-  await remember(3);
+  await become(3);
   for (let times = 0; times < 3; times++) {
     if (times > 0) await damage();
     await (await openOrSetAside()).close();
-    await loadIdentity(world.disk, world.random, DIRECTORY, "broker-1");
+    await become(3);
   }
   await damage();
   await expect(openOrSetAside()).rejects.toMatchObject({ code: "CORRUPT_JOURNAL" });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { CorruptJournal, type IndexOpener, type LogStore, setJournalAside } from "@millrace/storage";
 import { errorMessage, type Logger, type World } from "@millrace/util";
-import { hasIdentity, loadMetadata, moveIdentity } from "./identity.ts";
+import { hasIdentity, loadMetadata, moveIdentity, readIdentity } from "./identity.ts";
 
 export interface OpenStoreOptions {
   readonly world: World;
@@ -26,9 +26,7 @@ export async function openBrokerStore(options: OpenStoreOptions): Promise<LogSto
     return await open();
   } catch (error) {
     if (!(error instanceof CorruptJournal)) throw error;
-    const metadata = await loadMetadata(world.disk, dataDir);
-    // 0 stands for the default, which is three.
-    if (metadata === undefined || metadata.cluster?.settings?.replicationFactor === 1) throw error;
+    if (!(await othersHaveCopies(options))) throw error;
     const target = await asidePath(options);
     if (target === undefined) throw error;
     logger.error(
@@ -40,6 +38,16 @@ export async function openBrokerStore(options: OpenStoreOptions): Promise<LogSto
     await setJournalAside(world.disk, { directory: dataDir, target, index });
     return open();
   }
+}
+
+async function othersHaveCopies({ world, dataDir }: OpenStoreOptions): Promise<boolean> {
+  const identity = await readIdentity(world.disk, dataDir);
+  // It was moved aside already, or never told that it is anybody: nothing counts on what is here.
+  if (identity === undefined || identity.incarnation === 0) return true;
+  const metadata = await loadMetadata(world.disk, dataDir);
+  const copies = identity.replicationFactor ?? metadata?.cluster?.settings?.replicationFactor;
+  // 0 stands for the default, which is three.
+  return copies !== undefined && copies !== 1;
 }
 
 /** The first that is free, or that was begun and not ended. */

@@ -18,6 +18,11 @@ const REGRESSIONS = [
     durationMs: 30_000,
     bug: "what a leader said of a finished move completed the next one, and the shard lost its majority",
   },
+  {
+    seed: "50235",
+    durationMs: 30_000,
+    bug: "a journal that rotted before the broker's metadata was saved was never set aside",
+  },
 ];
 
 test.each(REGRESSIONS)(
