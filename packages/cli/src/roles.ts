@@ -5,6 +5,7 @@ import type { Registry } from "prom-client";
 import type { Readiness } from "./admin-server.ts";
 import { isLoopback, splitAddress } from "./addresses.ts";
 import { watchCredentials } from "./credentials.ts";
+import { readTls, type TlsFiles, watchTls } from "./tls-files.ts";
 
 /** In the order in which they start: who serves before who asks. */
 export const ROLES = ["controller", "broker", "gateway"] as const;
@@ -29,6 +30,9 @@ export interface NodeOptions {
   readonly quotas: "aws" | "off";
   readonly credentials?: string;
   readonly insecure: boolean;
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
+  readonly tlsOptional: boolean;
   readonly accountId: string;
   readonly logLevel: string;
 }
@@ -66,6 +70,15 @@ export function listenAddress(role: Role, options: NodeOptions): string {
     case "gateway":
       return listen;
   }
+}
+
+/** @throws Error for half a pair */
+function tlsFiles({ tlsCertificate, tlsKey }: NodeOptions): TlsFiles | undefined {
+  if (tlsCertificate === undefined && tlsKey === undefined) return undefined;
+  if (tlsCertificate === undefined || tlsKey === undefined) {
+    throw new Error("--tls-certificate and --tls-key go together");
+  }
+  return { certificate: tlsCertificate, key: tlsKey };
 }
 
 /** @throws Error when its data folder or address cannot be had */
@@ -111,12 +124,16 @@ export async function startRole(
       const { startGateway } = await import("@millrace/gateway");
       const credentials =
         options.credentials === undefined ? undefined : watchCredentials(options.credentials, shared.logger);
-      return startGateway({
+      const files = tlsFiles(options);
+      const gateway = await startGateway({
         ...common,
         controllers,
         defaultAccountId: options.accountId,
         ...(credentials === undefined ? {} : { credentials }),
+        ...(files === undefined ? {} : { tls: readTls(files), allowPlaintext: options.tlsOptional }),
       });
+      if (files !== undefined) watchTls(files, shared.logger, (material) => gateway.replaceTls(material));
+      return gateway;
     }
   }
 }

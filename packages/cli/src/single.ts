@@ -47,7 +47,7 @@ export function runSingle(options: SingleOptions): Promise<number> {
       if (signal.aborted) return;
       publish(dataDir, options, node);
       const kept = memory ? "nothing is kept" : `data in ${options.dataDir}`;
-      console.log(`ready: http://${node.roles.get("gateway")?.address}  (not replicated, ${kept})`);
+      console.log(`ready: ${endpointOf(options, node)}  (not replicated, ${kept})`);
     },
     stopped: () => {
       if (memory) removeClusterFile(dataDir, process.pid);
@@ -77,14 +77,19 @@ async function until(condition: () => boolean, signal: AbortSignal): Promise<voi
   while (!condition() && !signal.aborted) await new Promise((done) => setTimeout(done, READY_POLL_MS));
 }
 
+function endpointOf({ tlsCertificate }: SingleOptions, { roles }: StartedNode): string {
+  return `${tlsCertificate === undefined ? "http" : "https"}://${roles.get("gateway")?.address}`;
+}
+
 /** For `millrace status`. */
-function publish(dataDir: string, { id, az, memory }: SingleOptions, node: StartedNode): void {
+function publish(dataDir: string, options: SingleOptions, node: StartedNode): void {
+  const { id, az, memory } = options;
   const before = memory ? readClusterFile(dataDir) : undefined;
   if (before !== undefined && (before.inMemory !== true || isAlive(before.launcherPid))) {
     node.logger.info({ dataDir }, "`millrace status` of this folder tells of another cluster");
     return;
   }
-  const endpoint = `http://${node.roles.get("gateway")?.address}`;
+  const endpoint = endpointOf(options, node);
   const nodes = [...node.roles].map(([role, { address }]) => ({
     ...{ id, role, az, pid: process.pid, address, adminAddress: node.adminAddress },
   }));

@@ -19,7 +19,10 @@ export interface GatewayServerOptions {
   readonly defaultAccountId: string;
   /** Absent: any credentials are accepted. */
   readonly credentials?: CredentialsProvider;
+  /** Present: TLS is spoken on the port. */
   readonly tls?: TlsMaterial;
+  /** Clear text beside TLS; without TLS there is nothing else. */
+  readonly allowPlaintext?: boolean;
 }
 
 export interface RunningGateway {
@@ -28,12 +31,14 @@ export interface RunningGateway {
   ready(): { ready: boolean; reasons: readonly string[] };
   /** Of what it serves from; 0 before the controllers were heard. */
   metadataVersion(): number;
+  /** For connections from now on. */
+  replaceTls(material: TlsMaterial): void;
   close(options: { graceMs: number }): Promise<void>;
 }
 
 /** One gateway as a process serves it. @throws Error when the address cannot be had */
 export async function startGateway(options: GatewayServerOptions): Promise<RunningGateway> {
-  const { world, logger, listen, credentials, tls } = options;
+  const { world, logger, listen, credentials, tls, allowPlaintext } = options;
   const { clock, random } = world;
   const controllers = connectControllers({ addresses: options.controllers, clock, random, logger });
   const metadata = new ClusterMetadata({ clock });
@@ -47,7 +52,7 @@ export async function startGateway(options: GatewayServerOptions): Promise<Runni
       logger,
       credentials,
       defaultAccountId: options.defaultAccountId,
-      ...(tls === undefined ? {} : { tls }),
+      ...(tls === undefined ? {} : { tls, allowPlaintext: allowPlaintext ?? false }),
     },
     (request) => gateway.handle(request),
   );
@@ -61,6 +66,7 @@ export async function startGateway(options: GatewayServerOptions): Promise<Runni
       return { ready: reasons.length === 0, reasons };
     },
     metadataVersion: () => metadata.version,
+    replaceTls: (material) => server.replaceTls(material),
     close: async ({ graceMs }) => {
       await server.close({ graceMs });
       router.close();

@@ -1,5 +1,6 @@
 import {
   createRaftHost,
+  decodePeerFrame,
   type GroupHandle,
   type GroupOptions,
   type RaftHost,
@@ -22,6 +23,8 @@ interface GroupHistory {
   readonly leaders: Map<number, string>;
   /** What every replica must apply at an index. */
   readonly applied: Map<number, AppliedEntry>;
+  /** Whom each node voted for, by node and term: an answer that left it, on disk or not. */
+  readonly votes: Map<string, string>;
   /** The highest index that anybody applied. */
   appliedMax: number;
   /** Its stream was deleted: replicas may come back empty, and promise nothing. */
@@ -78,8 +81,8 @@ export class Observer {
 
   /** Stands between a node and its Raft host. */
   watchHost(node: ClusterNode, process: Process, options: RaftHostOptions): ReturnType<typeof createRaftHost> {
-    const host = createRaftHost(options);
     const cluster = node.role === "controller" ? "controllers" : "brokers";
+    const host = createRaftHost({ ...options, transport: this.#watchVotes(cluster, options) });
     const watched: WatchedGroup[] = [];
     this.#watched.set(process, watched);
     const openGroup = (group: GroupOptions): GroupHandle => {
@@ -133,6 +136,35 @@ export class Observer {
     });
   }
 
+  /** One vote in a term, whatever happens in between. */
+  #watchVotes(cluster: string, { transport, nodeId }: RaftHostOptions): RaftHostOptions["transport"] {
+    const send: typeof transport.send = (to, frame) => {
+      for (const { groupId, message } of decodePeerFrame(frame.payload, nodeId, to)) {
+        const isGranted = message.type === "voteResponse" && message.granted;
+        if (!isGranted && message.type !== "vote") continue;
+        // Who asks for votes has its own.
+        const candidate = isGranted ? to : nodeId;
+        const { isDeleted, votes } = this.#history(`${cluster}/${groupId}`);
+        const key = `${nodeId} ${message.term}`;
+        const other = votes.get(key);
+        if (!isDeleted && other !== undefined && other !== candidate) {
+          this.violation(
+            `${cluster}/${groupId}: ${nodeId} voted for ${other} and for ${candidate} in term ${message.term}`,
+          );
+        }
+        votes.set(key, candidate);
+      }
+      return transport.send(to, frame);
+    };
+    return new Proxy(transport, {
+      get: (target, name) => {
+        if (name === "send") return send;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+  }
+
   died(machine: Machine, process: Process, _death: Death): void {
     this.#watched.delete(process);
     const unsynced = this.#unsynced.get(machine);
@@ -143,7 +175,7 @@ export class Observer {
   #history(key: string): GroupHistory {
     let history = this.#groups.get(key);
     if (history === undefined) {
-      history = { leaders: new Map(), applied: new Map(), appliedMax: 0, isDeleted: false };
+      history = { leaders: new Map(), applied: new Map(), votes: new Map(), appliedMax: 0, isDeleted: false };
       this.#groups.set(key, history);
     }
     return history;
