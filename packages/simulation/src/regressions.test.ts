@@ -23,6 +23,7 @@ const REGRESSIONS = [
     durationMs: 30_000,
     bug: "a journal that rotted before the broker's metadata was saved was never set aside",
   },
+  { seed: "60260", durationMs: 30_000, bug: "eight moves to lost disks blocked all others, and themselves" },
 ];
 
 test.each(REGRESSIONS)(

@@ -120,6 +120,28 @@ test("when the joining broker is lost on the way, another takes its place in the
   expect(world.shards[0]?.joining).toBe("");
 });
 
+test("moves to disks that were lost again do not block those of all other shards, nor themselves", () => {
+  const world = new World(1, 30);
+  const lost = nodeId("az-b");
+  const incarnation = (number: number): string => `broker-az-b-0/${number}`;
+  world.silent.add(lost).add(incarnation(2)).add(incarnation(3));
+  const register = (number: number): void => {
+    const disk = { brokerId: "broker-az-b-0", az: "az-b", address: "x:1", diskId: `disk ${number}`, processId: 2 };
+    decide(world.state, command("registerBroker", disk), 1);
+  };
+  for (const number of [2, 3]) {
+    register(number);
+    // The last ones, so that shards without a move come before them.
+    for (const { groupId } of world.shards.slice(number === 2 ? -4 : -8, number === 2 ? undefined : -4)) {
+      const move = { groupId, joining: incarnation(number), leaving: lost };
+      expect(decide(world.state, command("beginMove", move), 1).result.error).toBeNull();
+    }
+  }
+  register(4);
+  world.settle(30);
+  expect(world.replicasOf(incarnation(4))).toBe(30);
+});
+
 test("whatever comes and goes, a shard has three zones at every moment, and loads even out when it is quiet", () => {
   const event = fc.record({
     kind: fc.constantFrom("silent", "back", "drain", "undrain"),

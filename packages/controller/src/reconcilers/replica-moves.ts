@@ -159,7 +159,8 @@ function* replacements(view: View): Generator<Wish> {
     .toSorted((a, b) => b.lost.length - a.lost.length);
   for (const { shard, lost } of wanting) {
     const isRetry = shard.joining !== "";
-    if (!isRetry && view.movesCount >= MOVES_MAX) return;
+    // Moves to who is lost meanwhile are among those that count: they must find their new goal.
+    if (!isRetry && view.movesCount >= MOVES_MAX) continue;
     const leaving = isRetry ? shard.leaving : (lost[0] as string);
     const taker = view.taker(shard, leaving);
     if (taker !== undefined) yield view.wish(shard, taker.nodeId, leaving);
