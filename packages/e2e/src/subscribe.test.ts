@@ -76,13 +76,14 @@ test("records are pushed as they are put, and the next subscription goes on wher
   const startedAt = performance.now();
   const running = reader.run({ ConsumerARN, ShardId: SHARD_0, StartingPosition: { Type: "TRIM_HORIZON" } });
   await eventually(() => reader.texts.length === 1, 5_000);
+  // At once: five seconds later the second one would take over.
+  await expect(
+    client.send(new SubscribeToShardCommand({ ConsumerARN, ShardId: SHARD_0, StartingPosition: { Type: "LATEST" } })),
+  ).rejects.toMatchObject({ name: "ResourceInUseException" });
   const texts = Array.from({ length: 50 }, (_, i) => `n${i}`);
   for (const text of texts) await put("pushed", text);
   await eventually(() => reader.texts.length === 51, 5_000);
   expect(reader.texts).toEqual(["before", ...texts]);
-  await expect(
-    client.send(new SubscribeToShardCommand({ ConsumerARN, ShardId: SHARD_0, StartingPosition: { Type: "LATEST" } })),
-  ).rejects.toMatchObject({ name: "ResourceInUseException" });
 
   cluster.signal("broker-1", "SIGKILL");
   await put("pushed", "after a broker's death");
