@@ -111,6 +111,18 @@ const program = new Command("millrace")
   .description("Self-hosted Amazon Kinesis: a replicated, durable shard log behind the Kinesis API")
   .showHelpAfterError("(millrace help COMMAND shows the options)");
 
+const LOCAL_DATA_DIR = process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY;
+
+/** Errors are words for people here. */
+async function orSay(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
+}
+
 const upCommand = program
   .command("up")
   .description("run a whole three-zone cluster on this machine, each node a process")
@@ -155,7 +167,7 @@ async function startSingle(options: StartOptions): Promise<number> {
 program
   .command("status")
   .description("the nodes of the local cluster and the health of its shards")
-  .option("--data-dir <dir>", "the cluster's data folder", process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY)
+  .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
   .option("--json", "for programs")
   .option("--check", "for monitors: exit status 1 unless every node is up and every shard fully replicated")
   .action(async (options: { dataDir: string; json?: boolean; check?: boolean }) => {
@@ -175,7 +187,7 @@ program
   .command("faults")
   .argument("<stream>", "the stream")
   .description("have a stream's users rehearse faults; what is not given is off, so nothing given ends them")
-  .option("--data-dir <dir>", "the cluster's data folder", process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY)
+  .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
   .option("--controllers <addresses>", "host:port of the controllers, with commas, of a cluster elsewhere")
   .option("--region <name>", "the stream's region", "us-east-1")
   .option("--account-id <digits>", "the stream's account", DEFAULT_ACCOUNT_ID)
@@ -183,9 +195,9 @@ program
   .option("--internal-failure <share>", "of the calls, 0 to 1", share, 0)
   .option("--expired-iterators <share>", "of the calls of GetRecords, 0 to 1", share, 0)
   .option("--latency-ms <n>", "added to each call", integer(0, 20_000), 0)
-  .action(async (stream: string, options: FaultsOptions) => {
-    const { setFaults } = await import("./faults/faults.ts");
-    try {
+  .action((stream: string, options: FaultsOptions) =>
+    orSay(async () => {
+      const { setFaults } = await import("./faults/faults.ts");
       const controllers = await controllersOf(options);
       const { throttled, internalFailure, expiredIterators, latencyMs } = options;
       await setFaults({ ...options, controllers }, stream, {
@@ -196,11 +208,8 @@ program
       });
       const isOn = throttled + internalFailure + expiredIterators + latencyMs > 0;
       console.log(isOn ? `faults of ${stream} are on; millrace status shows them` : `faults of ${stream} are off`);
-    } catch (error) {
-      console.error((error as Error).message);
-      process.exitCode = 1;
-    }
-  });
+    }),
+  );
 
 interface FaultsOptions {
   readonly dataDir: string;
@@ -218,31 +227,16 @@ program
   .description("take a broker's replicas away (drain), let it have some again (undrain), or forget it (remove)")
   .addArgument(new Argument("<action>", "what to do").choices(["drain", "undrain", "remove"]))
   .argument("<id>", "the broker")
-  .option("--data-dir <dir>", "the cluster's data folder", process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY)
+  .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
   .option("--controllers <addresses>", "host:port of the controllers, with commas, of a cluster elsewhere")
   .option("--wait", "until a broker that drains is empty", false)
-  .action(async (action: BrokerAction, id: string, options: BrokerOptions) => {
-    const { changeBroker } = await import("./brokers/brokers.ts");
-    try {
+  .action((action: BrokerAction, id: string, options: BrokerOptions) =>
+    orSay(async () => {
+      const { changeBroker } = await import("./brokers/brokers.ts");
       const say = (line: string): void => console.log(line);
       await changeBroker({ controllers: await controllersOf(options), wait: options.wait, say }, action, id);
-    } catch (error) {
-      console.error((error as Error).message);
-      process.exitCode = 1;
-    }
-  });
-
-const LOCAL_DATA_DIR = process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY;
-
-/** Errors are words for people here. */
-async function orSay(run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exitCode = 1;
-  }
-}
+    }),
+  );
 
 program
   .command("top")

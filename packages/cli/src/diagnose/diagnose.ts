@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, freemem, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { errorMessage } from "@millrace/util";
-import { type ClusterNode, processesOf, readClusterFile } from "../launcher/cluster-file.ts";
+import { clusterFileOf, type ClusterNode, processesOf } from "../launcher/cluster-file.ts";
 import { clusterStatus } from "../status/cluster-status.ts";
 
 const TIMEOUT_MS = 2_000;
@@ -13,8 +13,7 @@ const LOG_BYTES_MAX = 2_000_000;
  * secret is in any of it. @returns the names of the files @throws Error in words for people
  */
 export async function diagnose(dataDir: string, directory: string): Promise<string[]> {
-  const file = readClusterFile(dataDir);
-  if (file === undefined) throw new Error(`no cluster in ${dataDir}: start one with \`millrace up\``);
+  const file = clusterFileOf(dataDir);
   mkdirSync(directory, { recursive: true });
   const written: string[] = [];
   const put = (name: string, content: string): void => {

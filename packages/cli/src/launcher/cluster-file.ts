@@ -40,6 +40,13 @@ export function readClusterFile(dataDir: string): ClusterFile | undefined {
   return JSON.parse(text) as ClusterFile;
 }
 
+/** @throws Error in words for people when there never was one */
+export function clusterFileOf(dataDir: string): ClusterFile {
+  const file = readClusterFile(dataDir);
+  if (file === undefined) throw new Error(`no cluster in ${dataDir}: start one with \`millrace up\``);
+  return file;
+}
+
 /** One for each process: the roles of a single one have the admin address in common. */
 export function processesOf({ nodes }: ClusterFile): readonly ClusterNode[] {
   return nodes.filter(({ adminAddress }, at) => nodes.findIndex((other) => other.adminAddress === adminAddress) === at);

@@ -1,3 +1,4 @@
+import { columns } from "../columns.ts";
 import { describeFaults } from "../faults/faults.ts";
 import type { ClusterSummary } from "./cluster-status.ts";
 
@@ -20,14 +21,6 @@ export function statusTable(status: ClusterSummary): string {
       .filter((text) => text !== "")
       .join("; "),
   ]);
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
   const facts = [
     `endpoint ${status.endpoint}`,
     `${status.streams} streams`,
@@ -39,8 +32,7 @@ export function statusTable(status: ClusterSummary): string {
     ...(status.mode === "single"
       ? [`NOT REPLICATED: one process holds the only copy of every record, ${kept}`, ""]
       : []),
-    line(header),
-    ...rows.map(line),
+    ...columns(header, rows),
     "",
     facts.join(", "),
     ...status.faults.map((each) => `FAULTS ARE REHEARSED on ${describeFaults(each)}`),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KIB } from "@millrace/util";
-import { type ClusterNode, processesOf, readClusterFile } from "../launcher/cluster-file.ts";
+import { columns } from "../columns.ts";
+import { clusterFileOf, type ClusterNode, processesOf } from "../launcher/cluster-file.ts";
 import { quantileBetween, type Scrape, scrapeAll } from "./scrape.ts";
 
 export interface TopOptions {
@@ -15,11 +16,7 @@ const CLEAR = "\u001b[H\u001b[J";
 
 /** What the cluster does now, every few seconds. @throws Error in words for people */
 export async function top({ dataDir, intervalS, once }: TopOptions): Promise<void> {
-  const nodesNow = (): readonly ClusterNode[] => {
-    const file = readClusterFile(dataDir);
-    if (file === undefined) throw new Error(`no cluster in ${dataDir}: start one with \`millrace up\``);
-    return processesOf(file);
-  };
+  const nodesNow = (): readonly ClusterNode[] => processesOf(clusterFileOf(dataDir));
   let before = await scrapeAll(nodesNow());
   for (;;) {
     await sleep(intervalS * 1_000);
@@ -78,7 +75,7 @@ function nodeTable(nodes: readonly ClusterNode[], before: Scrapes, after: Scrape
       isBroker ? sizeText(now.sum("millrace_disk_free_bytes")) : "",
     ];
   });
-  return table(header, rows);
+  return columns(header, rows).join("\n");
 }
 
 function streamTable(before: Scrapes, after: Scrapes, seconds: number): string {
@@ -133,7 +130,7 @@ function streamTable(before: Scrapes, after: Scrapes, seconds: number): string {
     ];
   });
   const more = busiest.length - rows.length;
-  return `${table(header, rows)}${more > 0 ? `\nand ${more} more` : ""}`;
+  return `${columns(header, rows).join("\n")}${more > 0 ? `\nand ${more} more` : ""}`;
 }
 
 function sizeText(bytes: number): string {
@@ -145,14 +142,4 @@ function sizeText(bytes: number): string {
     unit++;
   }
   return `${value >= 100 || unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [line(header), ...rows.map(line)].join("\n");
 }

@@ -159,11 +159,11 @@ class BodyReading {
     const moreBytes = grownBytes - this.#target.length;
     const permit = await this.#budget.take(moreBytes, this.#limits.budgetWaitMs, this.#signal);
     if (permit === undefined) return false;
-    this.#permits.push(permit);
     if (this.#isReleased) {
       permit.release();
       return false;
     }
+    this.#permits.push(permit);
     const grown = this.#memory.allocate(grownBytes);
     this.#target.copy(grown, 0, 0, this.#filledBytes);
     this.#target = grown;

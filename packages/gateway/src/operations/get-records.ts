@@ -44,7 +44,7 @@ export const getRecords: Operation = {
     const notLessMs = isAtTip || page.lastArrivalTimeMs === undefined ? 1 : behindMs;
     const millisBehindLatest = isAtTip && result.isCurrent ? 0 : notLessMs;
     // As CloudWatch counts it: how old the last record is that was read, against now; nothing to read is no age.
-    const ageMs = isAtTip ? 0 : services.clock.nowMs() - (page.lastArrivalTimeMs ?? services.clock.nowMs());
+    const ageMs = isAtTip ? 0 : createdMs - (page.lastArrivalTimeMs ?? createdMs);
     services.streamMetrics.read(shard.stream, page.records.length, page.dataBytes, Math.max(0, ageMs));
     const rest = { nextShardIterator, millisBehindLatest, childShards };
     return { status: 200, body: writeRecordsPage(request.encoding, shard, page, rest) };

@@ -3,7 +3,6 @@ import {
   decodePeerFrame,
   type GroupHandle,
   type GroupOptions,
-  type RaftHost,
   type RaftHostOptions,
 } from "@millrace/multiraft";
 import type { Entry } from "@millrace/raft";
@@ -125,15 +124,7 @@ export class Observer {
       else this.saw("replica moved away");
       return host.deleteGroup(groupId);
     };
-    const wrapped: Partial<RaftHost> = { openGroup, deleteGroup };
-    return new Proxy(host, {
-      get: (target, name) => {
-        const own = wrapped[name as keyof RaftHost] as unknown;
-        if (own !== undefined) return own;
-        const value = Reflect.get(target, name, target) as unknown;
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      },
-    });
+    return standBetween(host, { openGroup, deleteGroup });
   }
 
   /** One vote in a term, whatever happens in between. */
@@ -156,13 +147,7 @@ export class Observer {
       }
       return transport.send(to, frame);
     };
-    return new Proxy(transport, {
-      get: (target, name) => {
-        if (name === "send") return send;
-        const value = Reflect.get(target, name, target) as unknown;
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      },
-    });
+    return standBetween(transport, { send });
   }
 
   died(machine: Machine, process: Process, _death: Death): void {
@@ -272,6 +257,18 @@ export class Observer {
     const zones = new Set([...(this.#copies.get(number) ?? [])].map(({ az }) => az));
     if (zones.size < 2) this.violation(`record ${number} was acknowledged while ${zones.size} zones had it on disk`);
   }
+}
+
+/** The same object, but for what is given instead. */
+function standBetween<T extends object>(object: T, instead: Partial<T>): T {
+  return new Proxy(object, {
+    get: (target, name) => {
+      const own = instead[name as keyof T] as unknown;
+      if (own !== undefined) return own;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 export function markOf(number: number): string {
