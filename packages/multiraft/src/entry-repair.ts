@@ -1,7 +1,7 @@
 import { memberIds, type NodeId } from "@millrace/raft";
 import type { GroupId, LogStore } from "@millrace/storage";
 import { type Clock, errorMessage, type Logger } from "@millrace/util";
-import type { FetchedEntry, FetchEntry, GroupHandle, PeerMessage } from "./types.ts";
+import type { FetchedEntry, FetchedState, FetchEntry, GroupHandle, PeerMessage } from "./types.ts";
 
 export interface EntryRepairOptions {
   readonly nodeId: NodeId;
@@ -23,8 +23,13 @@ const AT_ONCE_MAX = 64;
 
 interface Waiting {
   readonly from: NodeId;
-  readonly answered: (message: FetchedEntry | undefined) => void;
+  readonly answered: (message: Answer | undefined) => void;
 }
+
+type Answer = FetchedEntry | FetchedState;
+
+/** True: it can be read again, or is not wanted any more. A state: nobody who answers has it, this is what it led to. */
+type Repaired = boolean | FetchedState;
 
 /**
  * What a disk has lost of a log that its index still knows comes back from the peers, entry by entry: protocol-aware recovery. The
@@ -32,7 +37,7 @@ interface Waiting {
  */
 export class EntryRepair {
   readonly #options: EntryRepairOptions;
-  readonly #running = new Map<string, Promise<boolean>>();
+  readonly #running = new Map<string, Promise<Repaired>>();
   readonly #waiting = new Map<string, Waiting>();
   #isClosed = false;
   /** Entries replaced since the start. */
@@ -43,8 +48,7 @@ export class EntryRepair {
     options.store.onCorruptEntry((groupId, index) => void this.repair(groupId, index));
   }
 
-  /** True: it can be read again, or is not wanted any more. */
-  repair(groupId: GroupId, index: number): Promise<boolean> {
+  repair(groupId: GroupId, index: number): Promise<Repaired> {
     const key = `${groupId} ${index}`;
     const known = this.#running.get(key);
     if (known !== undefined) return known;
@@ -54,14 +58,17 @@ export class EntryRepair {
     return running;
   }
 
-  async #repair(key: string, groupId: GroupId, index: number): Promise<boolean> {
+  async #repair(key: string, groupId: GroupId, index: number): Promise<Repaired> {
     const { clock, store, logger } = this.#options;
     logger.warn({ groupId, index }, "an entry on the disk is unreadable: asking its other replicas");
     const deadlineMs = clock.monotonicMs() + GIVE_UP_AFTER_MS;
     while (!this.#isClosed && clock.monotonicMs() < deadlineMs) {
+      let superseding: FetchedState | undefined;
       for (const peer of this.#peers(groupId)) {
-        const entry = (await this.#ask(key, groupId, index, peer))?.entry;
+        const answer = await this.#ask(key, groupId, index, peer);
         if (this.#isClosed || !this.#isWanted(groupId, index)) return !this.#isClosed;
+        if (answer?.type === "fetchedState") superseding = answer;
+        const entry = answer?.type === "fetchedEntry" ? answer.entry : undefined;
         if (entry === undefined) continue;
         const isRepaired = await store.repair(groupId, entry).catch(() => false);
         if (!isRepaired) continue;
@@ -69,6 +76,7 @@ export class EntryRepair {
         logger.info({ groupId, index, peer }, "an unreadable entry was replaced");
         return true;
       }
+      if (superseding !== undefined && superseding.truncatedIndex >= index) return superseding;
       await clock.sleep(AGAIN_AFTER_MS);
     }
     return false;
@@ -89,10 +97,10 @@ export class EntryRepair {
     return peers.toSorted((a, b) => Number(members.includes(b)) - Number(members.includes(a)));
   }
 
-  #ask(key: string, groupId: GroupId, index: number, peer: NodeId): Promise<FetchedEntry | undefined> {
+  #ask(key: string, groupId: GroupId, index: number, peer: NodeId): Promise<Answer | undefined> {
     const { clock, send, nodeId } = this.#options;
     return new Promise((resolve) => {
-      const answered = (message: FetchedEntry | undefined): void => {
+      const answered = (message: Answer | undefined): void => {
         timer.cancel();
         this.#waiting.delete(key);
         resolve(message);
@@ -103,14 +111,19 @@ export class EntryRepair {
     });
   }
 
-  fetched(groupId: GroupId, message: FetchedEntry): void {
+  fetched(groupId: GroupId, message: Answer): void {
     const waiting = this.#waiting.get(`${groupId} ${message.index}`);
     if (waiting?.from === message.from) waiting.answered(message);
   }
 
   /** A peer asks for what is here, perhaps. */
   asked(groupId: GroupId, { from, index }: FetchEntry): void {
-    const { store, send, nodeId, logger } = this.#options;
+    const { store, send, nodeId, logger, group } = this.#options;
+    const beginning = group(groupId)?.beginning();
+    if (beginning !== undefined && index <= beginning.truncatedIndex) {
+      send(groupId, { type: "fetchedState", from: nodeId, to: from, index, ...beginning });
+      return;
+    }
     const answer = (entry: FetchedEntry["entry"]): void => {
       if (!this.#isClosed) send(groupId, { type: "fetchedEntry", from: nodeId, to: from, index, entry });
     };

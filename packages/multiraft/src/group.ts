@@ -3,6 +3,7 @@ import {
   type Entry,
   type EntryType,
   type FollowerProgress,
+  isJoint,
   isVoter,
   type Membership,
   type NodeId,
@@ -12,39 +13,21 @@ import {
   type Role,
   type WireMessage,
 } from "@millrace/raft";
-import { CorruptEntry, type GroupId, type GroupState, type GroupWrite, type LogStore } from "@millrace/storage";
-import { assert, MIB } from "@millrace/util";
+import type { GroupId, GroupState, GroupWrite } from "@millrace/storage";
+import { assert, type Failpoint, MIB } from "@millrace/util";
 import { NotLeader } from "./errors.ts";
-import { decodeStoredState, encodeStoredState } from "./stored-state.ts";
-import type { GroupHandle, GroupOptions, Proposal } from "./types.ts";
-
-/** What a group needs of the host that drives it. */
-export interface GroupContext {
-  readonly nodeId: NodeId;
-  readonly store: LogStore;
-  readonly electionTicks: number;
-  readonly randomTicks: (exclusiveMax: number) => number;
-  /** Something is ready; the host takes it at the end of this turn. */
-  schedule(group: Group): void;
-  send(group: Group, message: OutgoingMessage): void;
-  leaderChanged(group: Group): void;
-  /** Has an unreadable entry replaced. Resolves in the end, with success or not: reading again tells. */
-  repair(group: Group, index: number): Promise<void>;
-  /** The node cannot go on. */
-  fail(error: unknown): void;
-}
+import type { GroupContext } from "./group-context.ts";
+import { Joining, noteJoining } from "./joining.ts";
+import { PendingReads } from "./pending-reads.ts";
+import { decodeStoredState, encodeStoredState, withJoinId } from "./stored-state.ts";
+import { beginningOf, beginWhereAPeerDoes, LogSuperseded, readSurely } from "./superseded-log.ts";
+import type { GroupHandle, GroupOptions, LogBeginning, Proposal } from "./types.ts";
 
 const APPLY_BYTES_MAX = 4 * MIB;
 const CHECKPOINT_EVERY_BYTES = 32 * MIB;
 const IN_FLIGHT_APPENDS_MAX = 32;
 const ENTRIES_PER_APPEND_MAX = 64;
 const NO_STATE: Buffer = Buffer.alloc(0);
-
-interface PendingRead {
-  readIndex: number | undefined;
-  resolve(): void;
-  reject(error: Error): void;
-}
 
 /** One replica of one group: a core, its part of the journal, and its state machine. */
 export class Group implements GroupHandle {
@@ -63,17 +46,18 @@ export class Group implements GroupHandle {
   #ledTerm = 0;
   #announcedLeader: NodeId | undefined;
   #configEntries: ConfigEntry[] = [];
-  /** The membership and the machine's state at the truncation point, as stored. */
+  readonly #joining: Joining;
+  /** The membership and the machine's state at the truncation point: as sent, and as stored but for this node's own `joinId`. */
   #truncationState: Buffer = NO_STATE;
   #entriesSinceCheckpoint = 0;
   #bytesSinceCheckpoint = 0;
-  readonly #reads = new Map<number, PendingRead>();
-  #nextReadId = 1;
+  readonly #reads = new PendingReads();
 
   constructor(context: GroupContext, options: GroupOptions) {
     this.groupId = options.groupId;
     this.options = options;
     this.#preferredLeader = options.preferredLeader;
+    this.#joining = new Joining(options.joinId);
     this.#context = context;
   }
 
@@ -108,6 +92,9 @@ export class Group implements GroupHandle {
     const core = this.#core;
     return core !== undefined && core.membershipAt(core.commitIndex) === core.membership;
   }
+  get membershipIndex(): number {
+    return this.#configEntries.at(-1)?.index ?? 0;
+  }
   get preferredLeader(): NodeId | undefined {
     return this.#preferredLeader;
   }
@@ -129,15 +116,35 @@ export class Group implements GroupHandle {
     return this.#core?.followers() ?? [];
   }
 
+  beginning(): LogBeginning | undefined {
+    return this.isOpen ? beginningOf(this.#context.store, this, this.#truncationState) : undefined;
+  }
+
   /** Makes the core from what the store has. Asynchronous, for config entries after the checkpoint must be found. */
-  async open(stored: GroupState | undefined): Promise<void> {
+  async open(found: GroupState | undefined): Promise<void> {
+    let stored = found ?? (await noteJoining(this.#context, this.options));
+    while (!this.#isClosed) {
+      try {
+        await this.#openFrom(stored);
+        return;
+      } catch (error) {
+        if (!(error instanceof LogSuperseded) || stored === undefined) throw error;
+        stored = await beginWhereAPeerDoes(this.#context, stored, error.fetched, (state) => this.#joining.own(state));
+      }
+    }
+  }
+
+  async #openFrom(stored: GroupState | undefined): Promise<void> {
     const { stateMachine } = this.options;
+    this.#configEntries = [];
     let { membership } = this.options;
     const log = stored?.log ?? { truncatedIndex: 0, truncatedTerm: 0, lastIndex: 0, termRuns: [] };
     let machine = NO_STATE;
     if (stored !== undefined && stored.truncationState.length > 0) {
-      this.#truncationState = Buffer.from(stored.truncationState);
-      ({ membership, machine } = decodeStoredState(this.#truncationState));
+      const state = decodeStoredState(Buffer.from(stored.truncationState));
+      ({ membership, machine } = state);
+      this.#joining.found(state.joinId);
+      this.#truncationState = withJoinId(Buffer.from(stored.truncationState), 0);
     }
     this.#appliedIndex = log.truncatedIndex;
     const checkpoint = stored?.checkpoint;
@@ -163,6 +170,8 @@ export class Group implements GroupHandle {
       id: this.#context.nodeId,
       membership,
       configEntries: this.#configEntries,
+      forgets: true,
+      joinId: this.#joining.joinId,
       // What was applied before is committed, whatever the hint says.
       hardState: { ...hardState, commitIndex: Math.max(hardState.commitIndex, this.#appliedIndex) },
       log,
@@ -178,18 +187,8 @@ export class Group implements GroupHandle {
     this.#context.schedule(this);
   }
 
-  /** Waits for what is unreadable here to be had from the peers. Nothing when the group is closed meanwhile. */
-  async #readSurely(from: number, to: number): Promise<readonly Entry[]> {
-    const context = this.#context;
-    while (!this.#isClosed) {
-      try {
-        return await context.store.read(this.groupId, from, to, { bytesMax: APPLY_BYTES_MAX });
-      } catch (error) {
-        if (!(error instanceof CorruptEntry)) throw error;
-        await context.repair(this, error.index);
-      }
-    }
-    return [];
+  #readSurely(from: number, to: number): Promise<readonly Entry[]> {
+    return readSurely(this.#context, this, { from, to, bytesMax: APPLY_BYTES_MAX }, () => this.#isClosed);
   }
 
   tick(): void {
@@ -237,51 +236,41 @@ export class Group implements GroupHandle {
   }
 
   proposeMembership(next: Membership): Proposal | undefined {
+    this.#context.failpoint?.("raft.before-propose-membership");
     const range = this.#core?.proposeMembership(next);
     if (range === undefined) return undefined;
     this.#context.schedule(this);
     return { index: range.firstIndex, term: range.term };
   }
 
+  forceAlone(): boolean {
+    const isForced = this.#core?.forceAlone() ?? false;
+    if (isForced) this.#context.schedule(this);
+    return isForced;
+  }
+
   preferLeader(nodeId: NodeId | undefined): void {
     this.#preferredLeader = nodeId;
   }
 
+  joined(joinIdMax: number): void {
+    this.#joining.over(joinIdMax);
+    if (this.#joining.joinId === 0) this.#core?.joined();
+  }
+
   transferLeadership(to: NodeId): void {
+    this.#context.failpoint?.("raft.before-hand-over");
     this.#core?.transferLeadership(to);
     this.#context.schedule(this);
   }
 
   readBarrier(signal: AbortSignal): Promise<void> {
-    const requestId = this.#nextReadId++;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted || this.#core?.readIndex(requestId) !== true) {
-        reject(signal.aborted ? (signal.reason as Error) : new NotLeader(this.groupId, this.leaderId));
-        return;
-      }
-      const onAbort = (): void => this.#settleRead(requestId, signal.reason as Error);
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#reads.set(requestId, {
-        readIndex: undefined,
-        resolve: () => {
-          signal.removeEventListener("abort", onAbort);
-          resolve();
-        },
-        reject: (error) => {
-          signal.removeEventListener("abort", onAbort);
-          reject(error);
-        },
-      });
-      this.#context.schedule(this);
-    });
-  }
-
-  #settleRead(requestId: number, error?: Error): void {
-    const read = this.#reads.get(requestId);
-    if (read === undefined) return;
-    this.#reads.delete(requestId);
-    if (error === undefined) read.resolve();
-    else read.reject(error);
+    const ask = (requestId: number): boolean => {
+      const isAsked = this.#core?.readIndex(requestId) === true;
+      if (isAsked) this.#context.schedule(this);
+      return isAsked;
+    };
+    return this.#reads.add(ask, () => new NotLeader(this.groupId, this.leaderId), signal);
   }
 
   /** Takes what is ready: its part of the next journal write, if it has one. Messages go out, commits are applied. */
@@ -313,22 +302,22 @@ export class Group implements GroupHandle {
     assert(snapshot !== undefined, "called for a snapshot");
     this.#generation++;
     this.#configEntries = [];
-    this.#truncationState = Buffer.from(snapshot.state);
+    this.#truncationState = withJoinId(Buffer.from(snapshot.state), 0);
     const { machine } = decodeStoredState(this.#truncationState);
+    this.#context.failpoint?.("raft.before-install-snapshot");
     this.#appliedIndex = snapshot.index;
     this.options.stateMachine.restore(machine, snapshot.index);
-    return { index: snapshot.index, term: snapshot.indexTerm, state: this.#truncationState, reset: true };
+    this.#context.failpoint?.("raft.after-install-snapshot");
+    const state = this.#joining.own(this.#truncationState);
+    return { index: snapshot.index, term: snapshot.indexTerm, state, reset: true };
   }
 
   /** After the journal has (or was told to take) what was ready. */
   afterWrite(ready: Ready): void {
     for (const message of ready.messages) this.#send(message);
-    for (const { requestId, readIndex } of ready.readStates) {
-      const read = this.#reads.get(requestId);
-      if (read !== undefined) read.readIndex = readIndex;
-    }
+    for (const confirmed of ready.readStates) this.#reads.confirmed(confirmed);
     for (const requestId of ready.readsDropped) {
-      this.#settleRead(requestId, new NotLeader(this.groupId, this.leaderId));
+      this.#reads.settle(requestId, new NotLeader(this.groupId, this.leaderId));
     }
     this.noticeLeadership();
     this.#apply();
@@ -336,7 +325,12 @@ export class Group implements GroupHandle {
 
   afterSync(ready: Ready): void {
     if (this.#isClosed) return;
+    const { failpoint } = this.#context;
+    if (ready.snapshot !== undefined) failpoint?.("raft.after-save-snapshot");
+    if (ready.hardState !== undefined) failpoint?.("raft.after-save-vote");
+    if (ready.entries.length > 0) failpoint?.("raft.after-save-entries");
     for (const message of ready.messagesAfterSync) this.#send(message);
+    failpoint?.("raft.after-answer");
     this.#core?.synced(ready);
     this.#context.schedule(this);
   }
@@ -347,6 +341,7 @@ export class Group implements GroupHandle {
       return;
     }
     if (message.index === this.truncatedIndex && this.#truncationState.length > 0) {
+      this.#context.failpoint?.("raft.before-send-snapshot");
       this.#context.send(this, { ...message, state: this.#truncationState });
     } else {
       this.#core?.reportSnapshotFailed(message.to);
@@ -358,10 +353,12 @@ export class Group implements GroupHandle {
     const core = this.#core as RaftCore;
     if (this.#ledTerm !== 0 && !this.leadsIn(this.#ledTerm)) {
       this.#ledTerm = 0;
+      this.#context.failpoint?.("raft.leadership-lost");
       this.options.stateMachine.leadershipLost();
     }
     if (this.#ledTerm === 0 && core.isTermCommitted && this.#appliedIndex >= core.commitIndex) {
       this.#ledTerm = core.term;
+      this.#context.failpoint?.("raft.leadership-gained");
       this.options.stateMachine.leadershipGained(core.term);
     }
     if (core.leaderId !== this.#announcedLeader) {
@@ -374,6 +371,7 @@ export class Group implements GroupHandle {
   #apply(): void {
     const core = this.#core as RaftCore;
     while (!this.#isApplying && this.#appliedIndex < core.commitIndex) {
+      this.#context.failpoint?.("raft.after-commit-advance");
       const from = this.#appliedIndex + 1;
       const cached = this.#context.store.cachedEntries(this.groupId, from, core.commitIndex, {
         bytesMax: APPLY_BYTES_MAX,
@@ -384,43 +382,56 @@ export class Group implements GroupHandle {
       }
       this.#applyEntries(cached);
     }
-    for (const [requestId, { readIndex }] of this.#reads) {
-      if (readIndex !== undefined && readIndex <= this.#appliedIndex) this.#settleRead(requestId);
-    }
+    this.#reads.applied(this.#appliedIndex);
     this.noticeLeadership();
   }
 
   #applyFromDisk(from: number, to: number): void {
     const generation = this.#generation;
     this.#isApplying = true;
-    this.#readSurely(from, to).then(
-      (entries) => {
-        this.#isApplying = false;
-        if (this.#isClosed) return;
-        if (generation === this.#generation) this.#applyEntries(entries);
-        this.#apply();
-      },
-      (error: unknown) => {
-        this.#isApplying = false;
-        if (this.#isClosed) return;
-        if (generation === this.#generation) this.#context.fail(error);
-        else this.#apply();
-      },
-    );
+    this.#readSurely(from, to)
+      .then(
+        (entries) => {
+          this.#isApplying = false;
+          if (this.#isClosed) return;
+          if (generation === this.#generation) this.#applyEntries(entries);
+          this.#apply();
+        },
+        (error: unknown) => {
+          this.#isApplying = false;
+          if (this.#isClosed) return;
+          if (generation === this.#generation) this.#context.fail(error);
+          else this.#apply();
+        },
+      )
+      // What the state machine or the store throws here has nobody else who would hear of it.
+      .catch((error: unknown) => this.#context.fail(error));
   }
 
   #applyEntries(entries: readonly Entry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
     assert(entries[0]?.index === this.#appliedIndex + 1, "entries are applied in order");
+    const { failpoint } = this.#context;
+    failpoint?.("raft.before-apply");
     this.options.stateMachine.apply(entries);
     this.#appliedIndex = last.index;
+    failpoint?.("raft.after-apply");
+    if (failpoint !== undefined) this.#passMemberships(entries, failpoint);
     this.#entriesSinceCheckpoint += entries.length;
     for (const { payload } of entries) this.#bytesSinceCheckpoint += payload.length;
     const isDue =
       this.#entriesSinceCheckpoint >= this.options.checkpointEveryEntries ||
       this.#bytesSinceCheckpoint >= CHECKPOINT_EVERY_BYTES;
     if (isDue) this.saveCheckpoint();
+  }
+
+  #passMemberships(entries: readonly Entry[], failpoint: Failpoint): void {
+    const core = this.#core as RaftCore;
+    for (const { type, index } of entries) {
+      if (type !== "config") continue;
+      failpoint(isJoint(core.membershipAt(index)) ? "raft.after-joint-membership" : "raft.after-final-membership");
+    }
   }
 
   saveCheckpoint(): void {
@@ -452,15 +463,19 @@ export class Group implements GroupHandle {
     core.truncatePrefix(index);
     this.#configEntries = this.#configEntries.filter((entry) => entry.index > index);
     this.#truncationState = stored;
-    const part = { groupId: this.groupId, truncatePrefix: { index, term: run.term, state: stored, reset: false } };
-    this.#context.store.submit([part], () => undefined);
+    const own = this.#joining.own(stored);
+    const part = { groupId: this.groupId, truncatePrefix: { index, term: run.term, state: own, reset: false } };
+    const { store, failpoint } = this.#context;
+    failpoint?.("log.before-truncate-prefix");
+    store.submit([part], () => failpoint?.("log.after-truncate-prefix"));
   }
 
+  /** It has all that is committed. Under load something is always on its way beyond that, and a transfer waits for it. */
   isCaughtUp(nodeId: NodeId): boolean {
     return (
       isVoter(this.membership, nodeId) &&
       this.followers().some(
-        (peer) => peer.nodeId === nodeId && peer.recentlyActive && peer.matchIndex === this.lastIndex,
+        (peer) => peer.nodeId === nodeId && peer.recentlyActive && peer.matchIndex >= this.commitIndex,
       )
     );
   }
@@ -470,8 +485,6 @@ export class Group implements GroupHandle {
     this.#isClosed = true;
     if (this.#ledTerm !== 0) this.options.stateMachine.leadershipLost();
     this.#ledTerm = 0;
-    for (const requestId of [...this.#reads.keys()]) {
-      this.#settleRead(requestId, new NotLeader(this.groupId, undefined));
-    }
+    this.#reads.rejectAll(() => new NotLeader(this.groupId, undefined));
   }
 }

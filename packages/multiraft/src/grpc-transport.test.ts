@@ -61,3 +61,30 @@ test("a peer stays connected when an old process's stream ends after ours to the
   await transport.close();
   await accepting.close();
 });
+
+test("whoever is at an address is known by the name in its hello, and what is for the one before is not sent there", async () => {
+  const connected: string[] = [];
+  const accepting = new GrpcPeerTransport({ ...common, nodeId: "b/2" });
+  accepting.start({ message: () => undefined, connected: () => undefined, disconnected: () => undefined });
+  const transport = new GrpcPeerTransport({
+    ...common,
+    nodeId: "a",
+    hostOf: (nodeId) => nodeId.split("/")[0] ?? "",
+    connect: () => {
+      const { near, far } = pipes();
+      accepting.handlers.exchange(far);
+      return near as unknown as PeerStream;
+    },
+  });
+  transport.start({
+    message: () => undefined,
+    connected: (peer) => connected.push(peer),
+    disconnected: () => undefined,
+  });
+  transport.setPeers(new Map([["b", "there:1"]]));
+  await vi.waitFor(() => expect(connected).toEqual(["b/2"]));
+  expect(transport.send("b", { payload: Buffer.from("x") })).toBe(false);
+  expect(transport.send("b/2", { payload: Buffer.from("x") })).toBe(true);
+  await transport.close();
+  await accepting.close();
+});

@@ -1,12 +1,12 @@
 import {
+  type ChannelCredentials,
   type ChannelOptions,
   type ClientDuplexStream,
-  credentials,
   type ServerDuplexStream,
   status,
 } from "@grpc/grpc-js";
 import { retry } from "@lifeomic/attempt";
-import { Peer, type RawFrame, recycleFrame } from "@millrace/proto";
+import { isFromNode, type NodeCredentials, Peer, PLAIN_TEXT, type RawFrame, recycleFrame } from "@millrace/proto";
 import type { NodeId } from "@millrace/raft";
 import { type Clock, errorMessage, type Logger, MIB, type Random } from "@millrace/util";
 import { SEND_BUFFER_BYTES_MAX } from "./peer-sender.ts";
@@ -20,6 +20,10 @@ export interface GrpcTransportOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Whose address a node has: nodes with the same one take turns there, each with a disk of its own. The node's own id unless given. */
+  readonly hostOf?: (nodeId: NodeId) => NodeId;
+  /** Plain text unless given. */
+  readonly nodeCredentials?: NodeCredentials | undefined;
   /** gRPC unless given. */
   readonly connect?: ConnectPeer;
 }
@@ -45,6 +49,8 @@ export const PEER_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.enable_retries": 0,
   "grpc.use_local_subchannel_pool": 1,
   "grpc.service_config_disable_resolution": 1,
+  // A pod that is made anew has another address under its name.
+  "grpc.dns_min_time_between_resolutions_ms": 500,
   "grpc-node.flow_control_window": 8 * MIB,
 };
 
@@ -108,16 +114,23 @@ export class GrpcPeerTransport implements PeerTransport {
     }
   }
 
+  #peerOf(nodeId: NodeId): OutgoingPeer | undefined {
+    return this.#outgoing.get(this.#options.hostOf?.(nodeId) ?? nodeId);
+  }
+
   send(to: NodeId, frame: RawFrame): boolean {
-    return this.#outgoing.get(to)?.send(frame) ?? false;
+    const peer = this.#peerOf(to);
+    if (peer?.connectedTo === to) return peer.send(frame);
+    recycleFrame(frame);
+    return false;
   }
 
   bufferedBytes(to: NodeId): number {
-    return this.#outgoing.get(to)?.bufferedBytes ?? 0;
+    return this.#peerOf(to)?.bufferedBytes ?? 0;
   }
 
   onDrain(to: NodeId, listener: () => void): void {
-    const peer = this.#outgoing.get(to);
+    const peer = this.#peerOf(to);
     if (peer === undefined) queueMicrotask(listener);
     else peer.onDrain(listener);
   }
@@ -132,8 +145,12 @@ export class GrpcPeerTransport implements PeerTransport {
       this.#incoming.delete(from);
       this.#handler?.disconnected(from);
       // The news of an old process's death may come after our stream to the new one is up, and that one will not come up again.
-      if (this.#outgoing.get(from)?.isConnected === true) this.#handler?.connected(from);
+      if (this.#peerOf(from)?.connectedTo === from) this.#handler?.connected(from);
     };
+    if (!isFromNode(call)) {
+      refuse(new Error("the certificate shown is no node's"));
+      return;
+    }
     call.on("data", ({ payload }: RawFrame) => {
       try {
         if (from === undefined) {
@@ -173,8 +190,8 @@ export class GrpcPeerTransport implements PeerTransport {
   }
 }
 
-function connectOverGrpc(address: string): PeerStream {
-  const client = new Peer(address, credentials.createInsecure(), PEER_CHANNEL_OPTIONS);
+function connectOverGrpc(address: string, credentials: ChannelCredentials): PeerStream {
+  const client = new Peer(address, credentials, PEER_CHANNEL_OPTIONS);
   const call = client.exchange() as unknown as ClientDuplexStream<RawFrame, RawFrame>;
   return {
     on: call.on.bind(call),
@@ -193,14 +210,15 @@ class OutgoingPeer {
   readonly #options: GrpcTransportOptions;
   readonly #handler: () => PeerHandler | undefined;
   #call: PeerStream | undefined;
-  #isConnected = false;
+  #connectedTo: NodeId | undefined;
   #isClosed = false;
   #failures = 0;
   #drainListeners: (() => void)[] = [];
   bufferedBytes = 0;
 
-  get isConnected(): boolean {
-    return this.#isConnected;
+  /** Who is there now. */
+  get connectedTo(): NodeId | undefined {
+    return this.#connectedTo;
   }
 
   constructor(nodeId: NodeId, address: string, options: GrpcTransportOptions, handler: () => PeerHandler | undefined) {
@@ -234,8 +252,8 @@ class OutgoingPeer {
 
   /** One connection's life; ends by rejection, always. */
   #session(): Promise<never> {
-    const { nodeId, clusterId, clock, connect = connectOverGrpc } = this.#options;
-    const call = connect(this.address);
+    const { nodeId, clusterId, clock, connect, hostOf, nodeCredentials = PLAIN_TEXT } = this.#options;
+    const call = connect?.(this.address) ?? connectOverGrpc(this.address, nodeCredentials.channel);
     this.#call = call;
     this.#failures++;
     return new Promise<never>((_, reject) => {
@@ -244,30 +262,32 @@ class OutgoingPeer {
         if (isOver) return;
         isOver = true;
         helloTimer.cancel();
-        const wasConnected = this.#isConnected;
-        this.#isConnected = false;
+        const connectedTo = this.#connectedTo;
+        this.#connectedTo = undefined;
         this.#call = undefined;
         this.bufferedBytes = 0;
         this.#drained();
         // Cancelling within an event of the same call makes grpc-js throw; a turn later is soon enough.
         queueMicrotask(() => call.cancel());
-        if (wasConnected) this.#handler()?.disconnected(this.#nodeId);
+        if (connectedTo !== undefined) this.#handler()?.disconnected(connectedTo);
         reject(error);
       };
       const helloTimer = clock.setTimer(HELLO_TIMEOUT_MS, () => over(new Error("no hello in time")));
       call.on("data", ({ payload }: RawFrame) => {
-        if (this.#isConnected) return;
+        if (this.#connectedTo !== undefined) return;
+        let hello: Hello;
         try {
-          const hello = decodeHello(payload, clusterId);
-          if (hello.nodeId !== this.#nodeId) throw new Error(`${this.address} is ${hello.nodeId}, not ${this.#nodeId}`);
+          hello = decodeHello(payload, clusterId);
+          const host = hostOf?.(hello.nodeId) ?? hello.nodeId;
+          if (host !== this.#nodeId) throw new Error(`${this.address} is ${hello.nodeId}, not ${this.#nodeId}`);
         } catch (error) {
           over(error as Error);
           return;
         }
         helloTimer.cancel();
-        this.#isConnected = true;
+        this.#connectedTo = hello.nodeId;
         this.#failures = 0;
-        this.#handler()?.connected(this.#nodeId);
+        this.#handler()?.connected(hello.nodeId);
       });
       call.on("error", over);
       call.on("end", () => over(new Error("the peer ended the stream")));
@@ -277,7 +297,7 @@ class OutgoingPeer {
 
   send(frame: RawFrame): boolean {
     const call = this.#call;
-    if (!this.#isConnected || call === undefined) {
+    if (call === undefined) {
       recycleFrame(frame);
       return false;
     }

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { assert } from "@millrace/util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { NotLeader } from "./errors.ts";
 import { MemoryNetwork } from "./testing/memory-network.ts";
@@ -98,6 +99,28 @@ test("everything is there after all processes were stopped and started", async (
   await eventually(() => leaderOf(16) !== undefined);
 });
 
+test("a state machine that throws at entries from the disk ends its node, as at any others", async () => {
+  for (const node of nodes) node.open(16, IDS, "a");
+  await eventually(() => leaderOf(16) !== undefined);
+  for (let i = 0; i < 30; i++)
+    leaderOf(16)
+      ?.host.group(16)
+      ?.propose(Buffer.from(`entry ${i}`));
+  await eventually(() => nodes.every((node) => node.applied(16).length === 30));
+  // Its store goes first, so that no checkpoint is saved: what it applied it applies again.
+  await nodes.find(({ nodeId }) => nodeId === "c")?.store.close();
+  await kill("c");
+  const again = await start("c");
+  again.open(16, IDS, "a");
+  const machine = again.machines.get(16);
+  assert(machine !== undefined, "the group was opened");
+  machine.apply = () => {
+    throw new Error("not these");
+  };
+  await eventually(() => again.fatal.length > 0);
+  expect(again.fatal.map(({ message }) => message)).toEqual(["not these"]);
+});
+
 test("a replica that was away while the log was truncated gets its new beginning, state included", async () => {
   for (const node of nodes) node.open(16, IDS, "a");
   await eventually(() => leaderOf(16)?.nodeId === "a");
@@ -137,7 +160,7 @@ test("a read barrier passes at the leader and nowhere else", async () => {
   await expect(b.host.group(16)?.readBarrier(AbortSignal.timeout(2_000))).rejects.toThrow(NotLeader);
 });
 
-test("all leaderships are handed over before a planned stop", async () => {
+test("O03: all leaderships are handed over before a planned stop", async () => {
   for (const node of nodes) for (const id of [16, 17, 18]) node.open(id, IDS, "a");
   await eventually(() => [16, 17, 18].every((id) => leaderOf(id)?.nodeId === "a"));
   await nodes[0]?.host.transferAllLeadership(3_000);
@@ -145,7 +168,7 @@ test("all leaderships are handed over before a planned stop", async () => {
   await eventually(() => [16, 17, 18].every((id) => leaderOf(id) !== undefined));
 });
 
-test("a leader whose disk takes no more data gives its leaderships to who has room, and gets them back later", async () => {
+test("D08: a leader whose disk takes no more data gives its leaderships to who has room, and gets them back later", async () => {
   for (const node of nodes) for (const id of [16, 17]) node.open(id, IDS, "a");
   await eventually(() => [16, 17].every((id) => leaderOf(id)?.nodeId === "a"));
   const [a] = nodes as [TestNode];
@@ -157,6 +180,26 @@ test("a leader whose disk takes no more data gives its leaderships to who has ro
   a.isFull = false;
   await eventually(() => leaderOf(16)?.nodeId === "a", 15_000);
   expect(a.applied(16)).toContain("goes on");
+}, 30_000);
+
+test("O19: who is to lead gets to lead also while there is always something on its way", async () => {
+  for (const node of nodes) node.open(16, IDS, "a");
+  await eventually(() => leaderOf(16)?.nodeId === "a");
+  for (const node of nodes) node.host.group(16)?.preferLeader("b");
+  let isOver = false;
+  const load = (async () => {
+    while (!isOver) {
+      const group = leaderOf(16)?.host.group(16);
+      for (let i = 0; i < 4; i++) group?.propose(Buffer.from("busy"));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  try {
+    await eventually(() => leaderOf(16)?.nodeId === "b", 20_000);
+  } finally {
+    isOver = true;
+    await load;
+  }
 }, 30_000);
 
 test("a replica is replaced by another one, which is filled first", async () => {
@@ -186,7 +229,7 @@ test("a deleted group is gone from the disk, and a number that was never opened 
   expect(a.host.group(16)).toBeUndefined();
 });
 
-test("entries that rot on a disk are had again from the peers, also by a leader that has to send them", async () => {
+test("D06: entries that rot on a disk are had again from the peers, also by a leader that has to send them", async () => {
   for (const node of nodes) node.open(16, IDS, "a");
   await eventually(() => leaderOf(16)?.nodeId === "a");
   for (let i = 0; i < 300; i++)

@@ -1,10 +1,21 @@
 import type { NodeId, OutgoingMessage, Ready } from "@millrace/raft";
 import { DiskFull, type GroupId, type GroupState, type GroupWrite, type LogStore } from "@millrace/storage";
-import { assert, type Clock, errorMessage, type Logger, MIB, type Random, type Timer } from "@millrace/util";
+import {
+  assert,
+  type Clock,
+  errorMessage,
+  type Failpoint,
+  type Logger,
+  MIB,
+  type Random,
+  type Timer,
+} from "@millrace/util";
+import { CatchUpPace } from "./catch-up-pace.ts";
 import { EntryRepair } from "./entry-repair.ts";
-import { Group, type GroupContext } from "./group.ts";
+import { Group } from "./group.ts";
+import type { GroupContext } from "./group-context.ts";
 import { PeerSender } from "./peer-sender.ts";
-import type { GroupHandle, GroupOptions, PeerMessage, PeerTransport, RaftHost } from "./types.ts";
+import type { FetchedState, GroupHandle, GroupOptions, PeerMessage, PeerTransport, RaftHost } from "./types.ts";
 import { decodePeerFrame } from "./wire.ts";
 
 export interface RaftHostOptions {
@@ -19,6 +30,9 @@ export interface RaftHostOptions {
   readonly tickMs?: number;
   /** Ticks without a sign of the leader before a vote. Silent deaths only: a closed connection is news at once. */
   readonly electionTicks?: number;
+  /** Old entries that are read from the disk for peers, all peers together. */
+  readonly catchUpBytesPerSecond?: number;
+  readonly failpoint?: Failpoint | undefined;
 }
 
 export interface RaftHostStats {
@@ -33,6 +47,7 @@ export interface RaftHostStats {
 
 const TICK_MS = 100;
 const ELECTION_TICKS = 10;
+const CATCH_UP_BYTES_PER_SECOND = 64 * MIB;
 /** The disk has this much to do: peers wait before they send more. */
 const QUEUED_BYTES_MAX = 64 * MIB;
 const BACKPRESSURE_POLL_MS = 5;
@@ -73,6 +88,7 @@ class Host implements RaftHost {
   readonly #leaderListeners: ((groupId: GroupId, leaderId: NodeId | undefined) => void)[] = [];
   readonly #context: GroupContext;
   readonly #repair: EntryRepair;
+  readonly #pace: CatchUpPace;
   readonly #opening: Group[] = [];
   readonly #openingNow = new Set<Group>();
   #isFlushQueued = false;
@@ -101,7 +117,9 @@ class Host implements RaftHost {
       leaderChanged: (group) => this.#leaderChanged(group),
       repair: (group, index) => this.#repaired(group, index),
       fail: (error) => this.#fail(error),
+      failpoint: options.failpoint,
     };
+    this.#pace = new CatchUpPace(options.clock, options.catchUpBytesPerSecond ?? CATCH_UP_BYTES_PER_SECOND);
     this.#repair = new EntryRepair({
       ...options,
       group: (groupId) => this.#groups.get(groupId),
@@ -149,9 +167,10 @@ class Host implements RaftHost {
   }
 
   /** A group that waits for its peers does not keep others from opening. */
-  async #repaired(group: Group, index: number): Promise<void> {
+  async #repaired(group: Group, index: number): Promise<FetchedState | undefined> {
     if (this.#openingNow.delete(group)) this.#openNext();
-    await this.#repair.repair(group.groupId, index);
+    const repaired = await this.#repair.repair(group.groupId, index);
+    return typeof repaired === "boolean" ? undefined : repaired;
   }
 
   group(groupId: GroupId): GroupHandle | undefined {
@@ -168,7 +187,10 @@ class Host implements RaftHost {
       this.#caughtUpSinceMs.delete(group);
     }
     this.#stored.delete(groupId);
+    const { failpoint } = this.#options;
+    failpoint?.("raft.before-forget-group");
     await this.#store.write([{ groupId, deleteGroup: true }]);
+    failpoint?.("raft.after-forget-group");
   }
 
   // ---- peers
@@ -218,8 +240,9 @@ class Host implements RaftHost {
     this.#silent.delete(from);
     for (const { groupId, message } of decodePeerFrame(payload, from, this.nodeId)) {
       if (message.type === "fetchEntry") this.#repair.asked(groupId, message);
-      else if (message.type === "fetchedEntry") this.#repair.fetched(groupId, message);
-      else this.#groups.get(groupId)?.step(message);
+      else if (message.type === "fetchedEntry" || message.type === "fetchedState") {
+        this.#repair.fetched(groupId, message);
+      } else this.#groups.get(groupId)?.step(message);
     }
     return this.#store.stats().queuedBytes > QUEUED_BYTES_MAX ? this.#untilDiskCatchesUp() : undefined;
   }
@@ -271,6 +294,11 @@ class Host implements RaftHost {
   }
 
   #write(writes: readonly GroupWrite[], taken: readonly Taken[]): void {
+    const { failpoint } = this.#options;
+    for (const { hardState, entries } of writes) {
+      if (hardState !== undefined) failpoint?.("raft.before-save-vote");
+      if (entries !== undefined) failpoint?.("raft.before-save-entries");
+    }
     this.#writesInFlight++;
     this.#store.submit(writes, () => {
       this.#writesInFlight--;
@@ -314,7 +342,8 @@ class Host implements RaftHost {
       const onError = (error: unknown): void => {
         this.#options.logger.warn({ peer, error: errorMessage(error) }, "entries for a peer cannot be read");
       };
-      sender = new PeerSender(peer, this.#options.transport, this.#store, onError);
+      const { transport } = this.#options;
+      sender = new PeerSender(peer, { transport, store: this.#store, pace: this.#pace }, onError);
       this.#senders.set(peer, sender);
     }
     return sender;

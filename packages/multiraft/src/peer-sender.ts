@@ -1,6 +1,7 @@
 import type { AppendRange, Entry, NodeId, OutgoingMessage } from "@millrace/raft";
 import { EntriesMissing, EntriesTruncated, type GroupId, type LogStore } from "@millrace/storage";
 import { KIB, MIB } from "@millrace/util";
+import type { CatchUpPace } from "./catch-up-pace.ts";
 import type { Group } from "./group.ts";
 import type { GroupMessage, PeerMessage, PeerTransport } from "./types.ts";
 import { encodePeerFrame, messageSizeBytes } from "./wire.ts";
@@ -22,6 +23,7 @@ export class PeerSender {
   readonly #peer: NodeId;
   readonly #transport: PeerTransport;
   readonly #store: LogStore;
+  readonly #pace: CatchUpPace;
   readonly #onError: (error: unknown) => void;
   #small: GroupMessage[] = [];
   #ranges: Range[] = [];
@@ -32,10 +34,15 @@ export class PeerSender {
   /** Since the last node heartbeat was due. */
   hasSent = false;
 
-  constructor(peer: NodeId, transport: PeerTransport, store: LogStore, onError: (error: unknown) => void) {
+  constructor(
+    peer: NodeId,
+    { transport, store, pace }: { transport: PeerTransport; store: LogStore; pace: CatchUpPace },
+    onError: (error: unknown) => void,
+  ) {
     this.#peer = peer;
     this.#transport = transport;
     this.#store = store;
+    this.#pace = pace;
     this.#onError = onError;
   }
 
@@ -131,7 +138,7 @@ export class PeerSender {
     this.#isReading = true;
     try {
       for (let next = this.#nextFromDisk(); next !== undefined; next = this.#nextFromDisk()) {
-        await this.#sendFromDisk(next);
+        await this.#pace.sent(await this.#sendFromDisk(next));
         if (this.#isFull(0)) await new Promise<void>((resolve) => this.#transport.onDrain(this.#peer, resolve));
       }
     } catch (error) {
@@ -153,20 +160,24 @@ export class PeerSender {
     return undefined;
   }
 
-  async #sendFromDisk(range: Range): Promise<void> {
+  /** Bytes sent. */
+  async #sendFromDisk(range: Range): Promise<number> {
     const { group, message } = range;
     try {
       const entries = await this.#store.read(group.groupId, message.fromIndex, message.toIndex, {
         bytesMax: FRAME_SIZE_BYTES_AIM,
       });
-      if (!isCurrent(range)) return;
-      this.#send([{ groupId: group.groupId, message: append(message, entries) }]);
+      if (!isCurrent(range)) return 0;
+      const part = { groupId: group.groupId, message: append(message, entries) };
+      this.#send([part]);
       range.message = rest(message, entries);
+      return messageSizeBytes(part);
     } catch (error) {
       this.#fromDisk.delete(group.groupId);
       group.reportUnsent(this.#peer);
       // Truncated meanwhile: the core offers a snapshot. Anything else is worth a word.
       if (!(error instanceof EntriesTruncated) && !(error instanceof EntriesMissing)) throw error;
+      return 0;
     }
   }
 

@@ -20,6 +20,10 @@ export interface GroupOptions {
   readonly groupId: GroupId;
   /** For a group that this node has never hosted; a stored group's own configuration wins. */
   readonly membership: Membership;
+  /** For a node that is to join such a group: it listens to no leader of an earlier term, and votes in none. 0 unless given. */
+  readonly termMin?: number;
+  /** For a node that is to join, and until it has: by which joining its log is to make it a member. None by number when 0 or absent. */
+  readonly joinId?: number;
   readonly stateMachine: StateMachine;
   /** This replica may campaign at once when the group is new, and takes leadership back when it is caught up. */
   readonly preferredLeader: NodeId | undefined;
@@ -44,9 +48,13 @@ export interface GroupHandle {
   readonly appliedIndex: number;
   readonly lastIndex: number;
   readonly truncatedIndex: number;
+  /** Undefined while nothing was truncated, or the group is not open. */
+  beginning(): LogBeginning | undefined;
   /** The newest one in the log, committed or not. */
   readonly membership: Membership;
   readonly isMembershipCommitted: boolean;
+  /** Of the entry that brought it; 0 when the log no longer has it. */
+  readonly membershipIndex: number;
   /** Leader only. */
   followers(): readonly FollowerProgress[];
   /**
@@ -61,7 +69,11 @@ export interface GroupHandle {
   transferLeadership(to: NodeId): void;
   /** From now on instead of the one that it was opened with. */
   preferLeader(nodeId: NodeId | undefined): void;
+  /** Joinings up to this number are over: this node is known to have in its log what has made it a member. */
+  joined(joinIdMax: number): void;
   proposeMembership(next: Membership): Proposal | undefined;
+  /** Unsafe recovery: see `Core.forceAlone` of @millrace/raft. False: not now. */
+  forceAlone(): boolean;
 }
 
 /**
@@ -107,7 +119,22 @@ export interface FetchedEntry {
   readonly entry: Entry | undefined;
 }
 
-export type PeerMessage = WireMessage | FetchEntry | FetchedEntry;
+/** The answer of one whose log begins after the entry: what it led to, with where its log begins. */
+export interface FetchedState {
+  readonly type: "fetchedState";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** That was asked for. */
+  readonly index: number;
+  readonly truncatedIndex: number;
+  readonly truncatedTerm: number;
+  readonly state: Buffer;
+}
+
+/** Where a log begins: after `index`, with the state up to there. */
+export type LogBeginning = Pick<FetchedState, "truncatedIndex" | "truncatedTerm" | "state">;
+
+export type PeerMessage = WireMessage | FetchEntry | FetchedEntry | FetchedState;
 
 /** A message together with its group, as coalesced in one frame (wire.ts). */
 export interface GroupMessage {

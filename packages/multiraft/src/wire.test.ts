@@ -1,7 +1,6 @@
-import type { WireMessage } from "@millrace/raft";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { GroupMessage } from "./types.ts";
+import type { GroupMessage, PeerMessage } from "./types.ts";
 import { decodePeerFrame, encodePeerFrame, MalformedPeerFrame } from "./wire.ts";
 
 const u64 = fc.maxSafeNat();
@@ -71,7 +70,26 @@ const snapshot = fc.record({
   state: bytes,
 });
 const timeoutNow = fc.record({ ...base, type: fc.constant("timeoutNow" as const) });
-const message: fc.Arbitrary<WireMessage> = fc.oneof(
+/** From node to node, whoever leads. */
+const peers = { from: fc.constant("a"), to: fc.constant("b"), index: u64 };
+const fetchEntry = fc.record({ ...peers, type: fc.constant("fetchEntry" as const) });
+const fetchedEntry = fc
+  .record({ ...peers, type: fc.constant("fetchedEntry" as const), part: fc.option(entryPart) })
+  .map(({ part, ...fetched }) => ({
+    ...fetched,
+    entry: part === null ? undefined : { ...part, index: fetched.index },
+  }));
+const fetchedState = fc.record({
+  ...peers,
+  type: fc.constant("fetchedState" as const),
+  truncatedIndex: u64,
+  truncatedTerm: u64,
+  state: bytes,
+});
+const message: fc.Arbitrary<PeerMessage> = fc.oneof(
+  fetchEntry,
+  fetchedEntry,
+  fetchedState,
   vote,
   voteResponse,
   append,

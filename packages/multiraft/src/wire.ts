@@ -24,6 +24,7 @@ const MESSAGE_TYPES = [
   "timeoutNow",
   "fetchEntry",
   "fetchedEntry",
+  "fetchedState",
 ] as const satisfies readonly PeerMessage["type"][];
 const TYPE_NUMBERS = Object.fromEntries(MESSAGE_TYPES.map((type, number) => [type, number])) as Record<
   PeerMessage["type"],
@@ -65,6 +66,8 @@ export function messageSizeBytes({ message }: GroupMessage): number {
       return HEADER_SIZE_BYTES + 8;
     case "fetchedEntry":
       return HEADER_SIZE_BYTES + 9 + (message.entry === undefined ? 0 : entrySizeBytes(message.entry));
+    case "fetchedState":
+      return HEADER_SIZE_BYTES + 28 + message.state.length;
   }
 }
 
@@ -136,6 +139,12 @@ function writeBody(writer: Writer, message: PeerMessage): void {
     case "fetchEntry":
       writer.u64(message.index);
       return;
+    case "fetchedState":
+      writer.u64(message.index);
+      writer.u64(message.truncatedIndex);
+      writer.u64(message.truncatedTerm);
+      writer.bytes(message.state);
+      return;
     case "fetchedEntry":
       writer.u64(message.index);
       writer.u8(message.entry === undefined ? 0 : 1);
@@ -160,24 +169,20 @@ export function decodePeerFrame(frame: Buffer, from: string, to: string): GroupM
     const groupId = reader.u64();
     const type = MESSAGE_TYPES[reader.u8()];
     if (type === undefined) throw new MalformedPeerFrame("unknown message type");
-    const base = { from, to, term: reader.u64() };
-    messages.push({ groupId, message: readBody(reader, type, base) });
+    messages.push({ groupId, message: readBody(reader, type, from, to, reader.u64()) });
   }
   return messages;
 }
 
-function readBody(
-  reader: Reader,
-  type: PeerMessage["type"],
-  base: { from: string; to: string; term: number },
-): PeerMessage {
+/** Spelled out: properties that are added to a spread cost microseconds each (V8 11), and this runs for every message. */
+function readBody(reader: Reader, type: PeerMessage["type"], from: string, to: string, term: number): PeerMessage {
   switch (type) {
     case "vote":
     case "preVote":
-      return { ...base, type, lastIndex: reader.u64(), lastTerm: reader.u64(), force: reader.flag() };
+      return { from, to, term, type, lastIndex: reader.u64(), lastTerm: reader.u64(), force: reader.flag() };
     case "voteResponse":
     case "preVoteResponse":
-      return { ...base, type, granted: reader.flag() };
+      return { from, to, term, type, granted: reader.flag() };
     case "append": {
       const prevIndex = reader.u64();
       const prevTerm = reader.u64();
@@ -186,11 +191,13 @@ function readBody(
       for (let left = reader.u32(), index = prevIndex + 1; left > 0; left--, index++) {
         entries.push(readEntry(reader, index));
       }
-      return { ...base, type, prevIndex, prevTerm, commitIndex, entries };
+      return { from, to, term, type, prevIndex, prevTerm, commitIndex, entries };
     }
     case "appendResponse":
       return {
-        ...base,
+        from,
+        to,
+        term,
         type,
         success: reader.flag(),
         index: reader.u64(),
@@ -199,7 +206,9 @@ function readBody(
       };
     case "heartbeat":
       return {
-        ...base,
+        from,
+        to,
+        term,
         type,
         commitIndex: reader.u64(),
         readContext: reader.u64(),
@@ -207,21 +216,26 @@ function readBody(
         lastIndex: reader.u64(),
       };
     case "heartbeatResponse":
-      return { ...base, type, readContext: reader.u64(), lastIndex: reader.u64() };
+      return { from, to, term, type, readContext: reader.u64(), lastIndex: reader.u64() };
     case "snapshot": {
       const index = reader.u64();
       const indexTerm = reader.u64();
       const membership = decodeMembership(reader.bytes());
       if (membership === undefined) throw new MalformedPeerFrame("unreadable membership");
-      return { ...base, type, index, indexTerm, membership, state: reader.bytes() };
+      return { from, to, term, type, index, indexTerm, membership, state: reader.bytes() };
     }
     case "timeoutNow":
-      return { ...base, type };
+      return { from, to, term, type };
     case "fetchEntry":
-      return { from: base.from, to: base.to, type, index: reader.u64() };
+      return { from, to, type, index: reader.u64() };
+    case "fetchedState": {
+      const index = reader.u64();
+      const truncatedIndex = reader.u64();
+      return { from, to, type, index, truncatedIndex, truncatedTerm: reader.u64(), state: reader.bytes() };
+    }
     case "fetchedEntry": {
       const index = reader.u64();
-      return { from: base.from, to: base.to, type, index, entry: reader.flag() ? readEntry(reader, index) : undefined };
+      return { from, to, type, index, entry: reader.flag() ? readEntry(reader, index) : undefined };
     }
   }
 }

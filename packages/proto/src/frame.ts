@@ -1,4 +1,4 @@
-import { BufferPool, MIB } from "@millrace/util";
+import { BufferPool, MIB, scaledToMemory } from "@millrace/util";
 
 /** The one message of the data streams (proto/millrace/v1/frame.proto) with its payload as a view, never a copy. */
 export interface RawFrame {
@@ -7,7 +7,7 @@ export interface RawFrame {
   readonly encoded?: Buffer;
 }
 
-const MEMORY = new BufferPool(64 * MIB);
+const MEMORY = new BufferPool(scaledToMemory(64 * MIB));
 
 /** Its memory is used for another frame from now on: the stream that it was written to has taken it. */
 export function recycleFrame({ encoded }: RawFrame): void {

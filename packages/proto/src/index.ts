@@ -1,4 +1,6 @@
 export { decodeFrame, encodeFrame, frameWithRoom, type RawFrame, recycleFrame } from "./frame.ts";
+export type { Acquaintance, Acquaintance__Output } from "./generated/millrace/v1/Acquaintance.ts";
+export type { BackupResult__Output as BackupResult } from "./generated/millrace/v1/BackupResult.ts";
 export type { Broker__Output as Broker } from "./generated/millrace/v1/Broker.ts";
 export type { BrokerHeartbeat, BrokerHeartbeat__Output } from "./generated/millrace/v1/BrokerHeartbeat.ts";
 export type { BrokerState__Output as BrokerState } from "./generated/millrace/v1/BrokerState.ts";
@@ -12,7 +14,12 @@ export type { Consumer__Output as Consumer } from "./generated/millrace/v1/Consu
 export type { ControllerClient, ControllerHandlers } from "./generated/millrace/v1/Controller.ts";
 export type { Faults__Output as Faults } from "./generated/millrace/v1/Faults.ts";
 export type { HeartbeatResult__Output as HeartbeatResult } from "./generated/millrace/v1/HeartbeatResult.ts";
+export type { Introduction, Introduction__Output } from "./generated/millrace/v1/Introduction.ts";
 export type { MetadataUpdate, MetadataUpdate__Output } from "./generated/millrace/v1/MetadataUpdate.ts";
+export type { Lease__Output as Lease } from "./generated/millrace/v1/Lease.ts";
+export type { LeaseChange, LeaseChange__Output } from "./generated/millrace/v1/LeaseChange.ts";
+export type { LeasesRequest, LeasesRequest__Output } from "./generated/millrace/v1/LeasesRequest.ts";
+export type { LeasesResult__Output as LeasesResult } from "./generated/millrace/v1/LeasesResult.ts";
 export type { NodeStatus__Output as NodeStatus } from "./generated/millrace/v1/NodeStatus.ts";
 export type { PeerClient, PeerHandlers } from "./generated/millrace/v1/Peer.ts";
 export type { Reshard__Output as Reshard } from "./generated/millrace/v1/Reshard.ts";
@@ -24,7 +31,17 @@ export type { StreamMode__Output as StreamMode } from "./generated/millrace/v1/S
 export type { StreamStatus__Output as StreamStatus } from "./generated/millrace/v1/StreamStatus.ts";
 export type { SubscribeRequest__Output as SubscribeRequest } from "./generated/millrace/v1/SubscribeRequest.ts";
 export type { WatchRequest__Output as WatchRequest } from "./generated/millrace/v1/WatchRequest.ts";
+export {
+  callerName,
+  type IncomingCall,
+  isFromNode,
+  MutualTls,
+  type NodeCertificates,
+  type NodeCredentials,
+  PLAIN_TEXT,
+} from "./node-credentials.ts";
 export { HASH_KEY_MAX, parseHashKey, uniformHashKeyRanges, type HashKeyRange } from "./records/hash-key.ts";
+export { md5Words } from "./records/md5.ts";
 export * from "./records/record-batch.ts";
 export {
   formatSequenceNumber,

@@ -313,3 +313,78 @@ test("a single replica leads alone, once its vote is durable", () => {
   cluster.propose("a", "x");
   expect(cluster.node("a").applied).toEqual(["x"]);
 });
+
+describe("recovery from one replica", () => {
+  /** `c` is what is left of three. Each has `x`; `c` has an entry of a leader that never heard that it is committed. */
+  function survivor(): TestCluster {
+    const cluster = elected(three(), "a");
+    cluster.propose("a", "x");
+    cluster.settle();
+    cluster.cut("c", "a");
+    cluster.cut("b", "a");
+    cluster.propose("a", "y");
+    cluster.settle();
+    for (const id of ["a", "b"]) cluster.crash(id);
+    cluster.heal();
+    return cluster;
+  }
+
+  test("is refused while anybody leads", () => {
+    const cluster = elected(three(), "a");
+    for (const { core } of cluster.nodes.values()) expect(core.forceAlone()).toBe(false);
+  });
+
+  test("goes on with all that the replica has, in a term beyond the old one's", () => {
+    const cluster = survivor();
+    const c = cluster.node("c");
+    cluster.until(() => c.core.leaderId === undefined);
+    expect(c.core.forceAlone()).toBe(true);
+    cluster.settle();
+    expect(c.core.role).toBe("leader");
+    expect(c.core.term).toBeGreaterThan(1_000);
+    expect(c.core.membership).toEqual({ voters: ["c"], votersOutgoing: [], learners: [], fenced: ["a", "b"] });
+    cluster.propose("c", "z");
+    cluster.settle();
+    expect(c.applied).toEqual(["x", "y", "z"]);
+  });
+
+  test("those who were given up are not heard, whatever term they come with, over restarts too", () => {
+    const cluster = survivor();
+    const c = cluster.node("c");
+    cluster.until(() => c.core.leaderId === undefined);
+    c.core.forceAlone();
+    cluster.settle();
+    const { term } = c.core;
+    const vote = { from: "a", to: "c", term: term + 50, lastIndex: 99, lastTerm: term + 40, force: true };
+    c.core.step({ type: "vote", ...vote });
+    c.core.step({ type: "append", ...vote, prevIndex: 0, prevTerm: 0, commitIndex: 0, entries: [] });
+    cluster.restart("a");
+    for (let tick = 0; tick < 50; tick++) cluster.tick("a");
+    cluster.settle();
+    expect(c.core.role).toBe("leader");
+    expect(c.core.term).toBe(term);
+    cluster.crash("c");
+    cluster.restart("c");
+    cluster.until(() => cluster.node("c").core.role === "leader");
+    expect(cluster.node("c").core.membership.fenced).toEqual(["a", "b"]);
+  });
+
+  test("new members join as ever, and one that was given up is heard again when it is made one", () => {
+    const cluster = survivor();
+    const c = cluster.node("c");
+    cluster.until(() => c.core.leaderId === undefined);
+    c.core.forceAlone();
+    cluster.settle();
+    const outside = { voters: ["c"], votersOutgoing: [], learners: [], fenced: ["a", "b"] };
+    for (const id of ["a", "d"]) cluster.addNode(id, outside);
+    c.core.proposeMembership({ voters: ["c"], votersOutgoing: [], learners: ["a", "d"] });
+    cluster.until(() => cluster.node("d").applied.length === 2 && cluster.node("a").applied.length === 2);
+    c.core.proposeMembership({ voters: ["a", "c", "d"], votersOutgoing: [], learners: [] });
+    cluster.until(() => c.core.membership.voters.length === 3 && c.core.membership.votersOutgoing.length === 0);
+    expect(c.core.membership.fenced).toEqual(["b"]);
+    cluster.propose("c", "z");
+    cluster.settle();
+    cluster.until(() => cluster.node("a").applied.at(-1) === "z");
+    cluster.checkLogs();
+  });
+});

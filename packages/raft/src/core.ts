@@ -3,9 +3,11 @@ import { answerToStale, goesBefore, isWellFormed } from "./incoming.ts";
 import { type LeaderHost, Leadership } from "./leadership.ts";
 import { LogView } from "./log-view.ts";
 import {
+  alone,
   decodeMembership,
   encodeMembership,
   firstStep,
+  FORCED_TERM_STEP,
   isJoint,
   isValidMembership,
   isVoter,
@@ -56,7 +58,8 @@ export class RaftCore implements Core {
     const { hardState, log } = config;
     this.#config = config;
     this.#log = new LogView(log);
-    this.#history = new MembershipHistory(config.membership, config.configEntries ?? []);
+    const joining = config.forgets === true ? (config.joinId ?? 0) : undefined;
+    this.#history = new MembershipHistory(config.membership, config.configEntries ?? [], joining);
     this.#term = hardState.term;
     this.#votedFor = hardState.votedFor;
     this.#commitIndex = Math.max(Math.min(hardState.commitIndex, log.lastIndex), log.truncatedIndex);
@@ -116,10 +119,21 @@ export class RaftCore implements Core {
     if (this.#leadership !== undefined) return;
     this.#isQuietFollower = false;
     this.#resetElectionTimer();
-    if (this.#mayCampaign()) this.#startPreVote();
+    if (this.#history.mayCampaign(this.id, this.#commitIndex)) this.#startPreVote();
+  }
+
+  forceAlone(): boolean {
+    // Where somebody leads there is a majority, and nothing to recover from.
+    if (this.#leadership !== undefined || this.#leaderId !== undefined) return false;
+    if (!isVoter(this.#history.current, this.id)) return false;
+    this.#becomeFollower(this.#term + FORCED_TERM_STEP, undefined);
+    this.#append("config", encodeMembership(alone(this.id, this.#history.current)));
+    this.campaign();
+    return true;
   }
 
   step(message: WireMessage): void {
+    if (this.#history.current.fenced?.includes(message.from) === true) return;
     if (message.term < this.#term) {
       const answer = answerToStale(message, this.#term, this.#log.persistedIndex);
       if (answer !== undefined) this.#outbox.send(answer);
@@ -154,7 +168,8 @@ export class RaftCore implements Core {
         break;
       case "timeoutNow":
         // The leader itself asks: no pre-vote, and nobody defends it (thesis, 3.10).
-        if (this.#leadership === undefined && this.#mayCampaign()) this.#startVote(true);
+        if (this.#leadership === undefined && this.#history.mayCampaign(this.id, this.#commitIndex))
+          this.#startVote(true);
         break;
     }
   }
@@ -178,9 +193,8 @@ export class RaftCore implements Core {
     if (!isValidMembership(next) || next.votersOutgoing.length > 0) return undefined;
     leadership.wake();
     const index = this.#append("config", encodeMembership(firstStep(current, next)));
-    const term = this.#term;
     leadership.replicate();
-    return { firstIndex: index, lastIndex: index, term };
+    return { firstIndex: index, lastIndex: index, term: this.#term };
   }
 
   readIndex(requestId: number): boolean {
@@ -230,6 +244,10 @@ export class RaftCore implements Core {
     this.#leadership?.maybeCommit();
   }
 
+  joined(): void {
+    this.#history.joined();
+  }
+
   truncatePrefix(index: number): void {
     if (index <= this.#log.truncatedIndex) return;
     assert(index <= this.#commitIndex, "only what is committed is truncated");
@@ -245,10 +263,6 @@ export class RaftCore implements Core {
 
   followers(): readonly FollowerProgress[] {
     return this.#leadership?.followers() ?? [];
-  }
-
-  #mayCampaign(): boolean {
-    return this.#history.mayCampaign(this.id, this.#commitIndex);
   }
 
   #startPreVote(): void {
@@ -279,10 +293,7 @@ export class RaftCore implements Core {
 
   #askForVote(type: "vote" | "preVote", to: NodeId, term: number, force: boolean): void {
     const { lastIndex, lastTerm } = this.#log;
-    const message: VoteMessage = { type, from: this.id, to, term, lastIndex, lastTerm, force };
-    // A vote request says that the sender voted for itself: true only once that is durable.
-    if (type === "vote") this.#outbox.sendAfterSync(message);
-    else this.#outbox.send(message);
+    this.#outbox.askForVote({ type, from: this.id, to, term, lastIndex, lastTerm, force });
   }
 
   #stepVote(message: VoteMessage): void {
@@ -295,7 +306,7 @@ export class RaftCore implements Core {
       // Someone does not hear the leader: perhaps it missed that the group went quiet, or it came back. Show up.
       this.#leadership?.wake();
       this.#isQuietFollower = false;
-      if (isPre) this.#answerVote(message, false);
+      if (isPre) this.#outbox.answerVote(message, this.id, this.#term, false);
       return;
     }
     if (!isPre && term > this.#term) this.#becomeFollower(term, undefined);
@@ -304,7 +315,8 @@ export class RaftCore implements Core {
       : this.#votedFor === from || (this.#votedFor === undefined && this.#leaderId === undefined);
     const isRival = isPre && this.#role === "preCandidate";
     const goesFirst = isRival && goesBefore(this.id, message, this.#log, this.#history.current);
-    const isGranted = canVote && this.#log.isUpToDate(lastIndex, lastTerm) && !goesFirst;
+    const isGranted =
+      canVote && this.#history.mayVote(this.id) && this.#log.isUpToDate(lastIndex, lastTerm) && !goesFirst;
     // It may have refused our question while it still believed in its leader. It asks itself now, so ask again.
     if (goesFirst) this.#askForVote("preVote", from, this.#term + 1, false);
     if (isGranted && !isPre) {
@@ -314,18 +326,7 @@ export class RaftCore implements Core {
         this.#outbox.hardStateChanged();
       }
     }
-    this.#answerVote(message, isGranted);
-  }
-
-  #answerVote({ type, from, term }: VoteMessage, granted: boolean): void {
-    const base = { from: this.id, to: from, granted };
-    if (type === "preVote") {
-      this.#outbox.send({ ...base, type: "preVoteResponse", term: granted ? term : this.#term });
-    } else if (granted) {
-      this.#outbox.sendAfterSync({ ...base, type: "voteResponse", term: this.#term });
-    } else {
-      this.#outbox.send({ ...base, type: "voteResponse", term: this.#term });
-    }
+    this.#outbox.answerVote(message, this.id, this.#term, isGranted);
   }
 
   #stepVoteResponse({ type, from, term, granted }: VoteResponse): void {
@@ -395,23 +396,22 @@ export class RaftCore implements Core {
 
   #stepAppend(message: AppendMessage): void {
     const { prevIndex, prevTerm, entries, from } = message;
-    const base = { type: "appendResponse", from: this.id, to: from, term: this.#term } as const;
     if (prevIndex < this.#commitIndex) {
       // Old news: what is committed is the same everywhere.
-      this.#outbox.sendAfterSync({ ...base, success: true, index: this.#commitIndex, hintIndex: 0, hintTerm: 0 });
+      this.#outbox.acceptAppend(this.id, from, this.#term, this.#commitIndex);
       return;
     }
     if (!this.#log.holds(prevIndex, prevTerm)) {
       const hintIndex = this.#log.lastIndexOfTermAtMost(prevIndex, prevTerm);
       const hintTerm = this.#log.termAt(hintIndex) ?? 0;
-      this.#outbox.send({ ...base, success: false, index: prevIndex, hintIndex, hintTerm });
+      this.#outbox.refuseAppend(this.id, from, this.#term, { index: prevIndex, hintIndex, hintTerm });
       return;
     }
     if (!isWellFormed(message)) return;
     for (const entry of entries) this.#takeEntry(entry);
     const lastNewIndex = prevIndex + entries.length;
     this.#commitTo(Math.min(message.commitIndex, lastNewIndex));
-    this.#outbox.sendAfterSync({ ...base, success: true, index: lastNewIndex, hintIndex: 0, hintTerm: 0 });
+    this.#outbox.acceptAppend(this.id, from, this.#term, lastNewIndex);
   }
 
   #takeEntry(entry: Entry): void {
@@ -440,7 +440,6 @@ export class RaftCore implements Core {
 
   #stepSnapshot(message: SnapshotMessage): void {
     const { index, indexTerm, from } = message;
-    const base = { type: "appendResponse", from: this.id, to: from, term: this.#term } as const;
     if (index > this.#commitIndex) {
       if (this.#log.holds(index, indexTerm)) {
         this.#commitTo(index);
@@ -452,7 +451,7 @@ export class RaftCore implements Core {
         this.#role = this.#passiveRole();
       }
     }
-    this.#outbox.sendAfterSync({ ...base, success: true, index: this.#commitIndex, hintIndex: 0, hintTerm: 0 });
+    this.#outbox.acceptAppend(this.id, from, this.#term, this.#commitIndex);
   }
 
   #commitTo(index: number): void {

@@ -3,17 +3,17 @@ import type { AppendMessage, Membership, NodeId, OutgoingMessage, VoteMessage, W
 
 /** What the sender of an old term's message is told: the term that is known here. Undefined: nothing. */
 export function answerToStale(message: WireMessage, term: number, lastIndex: number): OutgoingMessage | undefined {
-  const base = { from: message.to, to: message.from, term };
+  const { to: from, from: to } = message;
   switch (message.type) {
     case "append":
     case "heartbeat":
     case "snapshot":
       // A deposed leader learns the term.
-      return { ...base, type: "heartbeatResponse", readContext: 0, lastIndex };
+      return { type: "heartbeatResponse", from, to, term, readContext: 0, lastIndex };
     case "vote":
-      return { ...base, type: "voteResponse", granted: false };
+      return { type: "voteResponse", from, to, term, granted: false };
     case "preVote":
-      return { ...base, type: "preVoteResponse", granted: false };
+      return { type: "preVoteResponse", from, to, term, granted: false };
     default:
       return undefined;
   }

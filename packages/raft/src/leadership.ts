@@ -153,14 +153,15 @@ export class Leadership {
     while (!progress.isPaused(config.inFlightAppendsMax)) {
       const prevIndex = progress.nextIndex - 1;
       const prevTerm = log.termAt(prevIndex);
-      const base = { from: config.id, to: progress.nodeId, term };
+      const from = config.id;
+      const to = progress.nodeId;
       if (prevTerm === undefined) {
         assert(prevIndex < log.truncatedIndex, "the leader's log reaches as far as it sends");
         const index = log.truncatedIndex;
         const indexTerm = log.termAt(index);
         assert(indexTerm !== undefined, "the truncation point has a term");
         const membership = history.at(index);
-        outbox.send({ ...base, type: "snapshot", index, indexTerm, membership, state: Buffer.alloc(0) });
+        outbox.send({ type: "snapshot", from, to, term, index, indexTerm, membership, state: Buffer.alloc(0) });
         progress.becomeSnapshot(index);
         return;
       }
@@ -168,7 +169,7 @@ export class Leadership {
       if (!isProbe && progress.nextIndex > log.lastIndex) return;
       const fromIndex = progress.nextIndex;
       const toIndex = Math.min(fromIndex + (isProbe ? 1 : config.entriesPerAppendMax) - 1, log.lastIndex);
-      outbox.send({ ...base, type: "appendRange", prevIndex, prevTerm, commitIndex, fromIndex, toIndex });
+      outbox.send({ type: "appendRange", from, to, term, prevIndex, prevTerm, commitIndex, fromIndex, toIndex });
       progress.sent(toIndex);
     }
   }

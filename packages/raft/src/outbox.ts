@@ -1,5 +1,14 @@
 import { assert } from "./assert.ts";
-import type { Entry, OutgoingMessage, ReadState, Ready, HardState, SnapshotMessage } from "./types.ts";
+import type {
+  Entry,
+  HardState,
+  NodeId,
+  OutgoingMessage,
+  ReadState,
+  Ready,
+  SnapshotMessage,
+  VoteMessage,
+} from "./types.ts";
 
 const NOTHING: readonly never[] = Object.freeze([]);
 
@@ -58,6 +67,44 @@ export class Outbox {
 
   send(message: OutgoingMessage): void {
     (this.#messages ??= []).push(message);
+  }
+
+  /** A vote request says that the sender voted for itself: true only once that is durable. */
+  askForVote(message: VoteMessage): void {
+    if (message.type === "vote") this.sendAfterSync(message);
+    else this.send(message);
+  }
+
+  /** What is granted stands on the disk first. */
+  answerVote(asked: VoteMessage, from: NodeId, term: number, granted: boolean): void {
+    const to = asked.from;
+    if (asked.type === "preVote") {
+      this.send({ type: "preVoteResponse", from, to, term: granted ? asked.term : term, granted });
+    } else this[granted ? "sendAfterSync" : "send"]({ type: "voteResponse", from, to, term, granted });
+  }
+
+  /** The log agrees with the leader's up to `index`: said once that is on the disk. */
+  acceptAppend(from: NodeId, to: NodeId, term: number, index: number): void {
+    this.sendAfterSync({
+      type: "appendResponse",
+      from,
+      to,
+      term,
+      success: true,
+      index,
+      hintIndex: 0,
+      hintTerm: 0,
+    });
+  }
+
+  /** There is no such entry before `index`; the hint is the last that may agree. */
+  refuseAppend(
+    from: NodeId,
+    to: NodeId,
+    term: number,
+    { index, hintIndex, hintTerm }: { index: number; hintIndex: number; hintTerm: number },
+  ): void {
+    this.send({ type: "appendResponse", from, to, term, success: false, index, hintIndex, hintTerm });
   }
 
   sendAfterSync(message: OutgoingMessage): void {

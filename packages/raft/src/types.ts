@@ -29,6 +29,16 @@ export interface Membership {
   readonly voters: readonly NodeId[];
   readonly votersOutgoing: readonly NodeId[];
   readonly learners: readonly NodeId[];
+  /**
+   * Former members, of before the group was recovered from one replica (`forceAlone`). They may come back and be a majority of what
+   * the group was then: nothing that they say counts, until one of them is a member again.
+   */
+  readonly fenced?: readonly NodeId[];
+  /**
+   * By which of its joinings a member that has joined is one, for as long as it is. An older membership in the same log may name the
+   * node too, from a stay that it has forgotten. Absent when nobody's is known.
+   */
+  readonly joins?: Readonly<Record<NodeId, number>>;
 }
 
 /** A config entry of the log, for a restart. `payload` as `encodeMembership` made it. */
@@ -202,6 +212,16 @@ export interface CoreConfig {
   readonly membership: Membership;
   /** The config entries that the log holds after `truncatedIndex`, ascending. None when absent. */
   readonly configEntries?: readonly ConfigEntry[];
+  /**
+   * A node that leaves a group forgets it, and may join it again. It has no vote before its log has made it a member, by an entry or
+   * a snapshot: old members may still count on what it has forgotten. Whoever proposes it as a voter waits until it has that entry.
+   */
+  readonly forgets?: boolean;
+  /**
+   * With `forgets`: the number of this joining, never used before in this group. Only a membership that has it in `joins` makes this node
+   * a member; others may be of an earlier stay, and come long before the entries that it acknowledged then. 0 or absent: any does.
+   */
+  readonly joinId?: number;
   readonly hardState: HardState;
   readonly log: LogSummary;
   /** Ticks of silence before a follower campaigns; the real one is drawn from [n, 2n) by `randomTicks`. */
@@ -251,6 +271,11 @@ export interface Core {
   proposeMembership(next: Membership): ProposedRange | undefined;
   /** Answered in `Ready.readStates` or `readsDropped`. False: not the leader. */
   readIndex(requestId: number): boolean;
+  /**
+   * Unsafe recovery of a group whose majority is gone for good: this replica goes on alone, with all that its log holds, whether it
+   * was committed or not. What only the others had is lost; they are fenced. False when it is no voter or hears a leader.
+   */
+  forceAlone(): boolean;
   /** False: not the leader, or `to` is no voter. Proposals are refused until it happened or timed out. */
   transferLeadership(to: NodeId): boolean;
   /** Pre-vote at once: the preferred leader of a new group, or the host knows that the leader is dead. */
@@ -262,6 +287,8 @@ export interface Core {
   reportSnapshotFailed(nodeId: NodeId): void;
   ready(): Ready;
   synced(ready: Ready): void;
+  /** The host knows from elsewhere that the log has made this node a member: any membership that names it counts from now on. */
+  joined(): void;
   /** The host has truncated the log up to `index` (at most the applied index). */
   truncatePrefix(index: number): void;
   /** As of `index`, which the log holds: stored beside a truncation. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Disk, MIB } from "@millrace/util";
+import { MIB, type World } from "@millrace/util";
 
 const FILE = "ballast";
 const CHUNK_SIZE_BYTES = MIB;
@@ -9,15 +9,15 @@ const CHUNK_SIZE_BYTES = MIB;
  * has to begin a segment; so the ballast is thrown out first, and taken in again when there is room enough.
  */
 export class Ballast {
-  readonly #disk: Disk;
+  readonly #world: Pick<World, "disk" | "failpoint">;
   readonly #directory: string;
   readonly #sizeBytes: number;
   #isThere = false;
   #isWorking = false;
 
   /** @param sizeBytes 0: there is none */
-  constructor(disk: Disk, directory: string, sizeBytes: number) {
-    this.#disk = disk;
+  constructor(world: Pick<World, "disk" | "failpoint">, directory: string, sizeBytes: number) {
+    this.#world = world;
     this.#directory = directory;
     this.#sizeBytes = sizeBytes;
   }
@@ -25,11 +25,12 @@ export class Ballast {
   /** Before anything else is opened. Resolves to whether the disk was found full. */
   async prepare(): Promise<boolean> {
     if (this.#sizeBytes === 0) return false;
-    const names = await this.#disk.list(this.#directory);
+    const { disk } = this.#world;
+    const names = await disk.list(this.#directory);
     this.#isThere = names.includes(FILE);
-    const isFull = (await this.#disk.freeBytes(this.#directory)) < this.#sizeBytes;
+    const isFull = (await disk.freeBytes(this.#directory)) < this.#sizeBytes;
     if (!isFull || !this.#isThere) return isFull;
-    await this.#disk.remove(join(this.#directory, FILE));
+    await disk.remove(join(this.#directory, FILE));
     this.#isThere = false;
     return true;
   }
@@ -40,13 +41,16 @@ export class Ballast {
     if (!isWanted || this.#isWorking) return;
     this.#isWorking = true;
     const path = join(this.#directory, FILE);
-    const file = await this.#disk.open(path, { create: true });
+    const { disk, failpoint } = this.#world;
+    failpoint?.("ballast.before-fill");
+    const file = await disk.open(path, { create: true });
     try {
       const chunk = Buffer.alloc(Math.min(CHUNK_SIZE_BYTES, this.#sizeBytes));
       for (let at = 0; at < this.#sizeBytes; at += chunk.length) {
         await file.write([chunk.subarray(0, this.#sizeBytes - at)], at);
       }
       this.#isThere = true;
+      failpoint?.("ballast.after-fill");
     } finally {
       this.#isWorking = false;
       await file.close();

@@ -16,8 +16,8 @@ export class CachedEntry implements EntryRecord {
   positionBytes = 0;
   /** Durable and in the index: may be evicted. Until then this is the only place to read it from. */
   indexed = false;
-  /** No longer the entry at its index. */
-  dropped = false;
+  /** By age, of all groups. */
+  previous: CachedEntry | undefined = undefined;
   next: CachedEntry | undefined = undefined;
 
   constructor(groupId: GroupId, entry: Entry, attributes: EntryAttributes | undefined) {
@@ -33,7 +33,8 @@ export class CachedEntry implements EntryRecord {
 
 /** A group's newest entries: contiguous up to the log's end. */
 interface Tail {
-  entries: CachedEntry[];
+  /** Nothing where one has gone: its payload is not to live on. */
+  entries: (CachedEntry | undefined)[];
   /** How many at the front have gone already. */
   gone: number;
 }
@@ -69,6 +70,7 @@ export class EntryCache {
       "a group's cached entries are contiguous",
     );
     tail.entries.push(cached);
+    cached.previous = this.#newest;
     if (this.#newest === undefined) this.#oldest = cached;
     else this.#newest.next = cached;
     this.#newest = cached;
@@ -106,8 +108,7 @@ export class EntryCache {
     for (;;) {
       const first = tail.entries[tail.gone];
       if (first === undefined || first.entry.index > index) break;
-      tail.gone++;
-      this.#drop(first);
+      this.#dropFirst(tail, first);
     }
     this.#tidy(groupId, tail);
   }
@@ -118,25 +119,30 @@ export class EntryCache {
 
   /** Called when more entries became `indexed`. */
   evict(): void {
-    for (;;) {
+    while (this.#bytes > this.#limitBytes) {
       const oldest = this.#oldest;
-      if (oldest === undefined) return;
-      if (!oldest.dropped) {
-        if (this.#bytes <= this.#limitBytes || !oldest.indexed) return;
-        const tail = this.#tails.get(oldest.groupId);
-        assert(tail?.entries[tail.gone] === oldest, "a group's oldest entry is first");
-        tail.gone++;
-        this.#drop(oldest);
-        this.#tidy(oldest.groupId, tail);
-      }
-      this.#oldest = oldest.next;
-      if (this.#oldest === undefined) this.#newest = undefined;
+      if (oldest === undefined || !oldest.indexed) return;
+      const tail = this.#tails.get(oldest.groupId);
+      assert(tail?.entries[tail.gone] === oldest, "a group's oldest entry is first");
+      this.#dropFirst(tail, oldest);
+      this.#tidy(oldest.groupId, tail);
     }
   }
 
+  #dropFirst(tail: Tail, first: CachedEntry): void {
+    tail.entries[tail.gone++] = undefined;
+    this.#drop(first);
+  }
+
   #drop(cached: CachedEntry): void {
-    cached.dropped = true;
+    const { previous, next } = cached;
     this.#bytes -= cached.sizeBytes;
+    if (previous === undefined) this.#oldest = next;
+    else previous.next = next;
+    if (next === undefined) this.#newest = previous;
+    else next.previous = previous;
+    cached.previous = undefined;
+    cached.next = undefined;
   }
 
   #tidy(groupId: GroupId, tail: Tail): void {

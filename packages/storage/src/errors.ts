@@ -13,6 +13,17 @@ export class CorruptJournal extends MillraceError {
   }
 }
 
+/** Another version of the program has written here. Nothing is wrong with it: this one must leave it as it is. */
+export class UnknownJournalVersion extends MillraceError {
+  readonly code = "UNKNOWN_JOURNAL_VERSION";
+
+  constructor(segmentId: number, offsetBytes: number, version: number, known: number) {
+    super(
+      `segment ${segmentId} of the journal, at byte ${offsetBytes}, is of version ${version}, and this program reads ${known}: start the one that wrote it`,
+    );
+  }
+}
+
 /** One entry's bytes do not match their checksum. Never served; the host fetches it from its peers. */
 export class CorruptEntry extends MillraceError {
   readonly code = "CORRUPT_ENTRY";

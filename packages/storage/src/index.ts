@@ -16,4 +16,5 @@ export {
   EntriesTruncated,
   StoreClosed,
   StoreFailed,
+  UnknownJournalVersion,
 } from "./errors.ts";

@@ -1,5 +1,5 @@
 /** The log store over the journal. What is submitted counts at once here, in memory; on disk when its write is synced. */
-import { assert, type World } from "@millrace/util";
+import { assert, type Failpoint, type World } from "@millrace/util";
 import type { Entry, LogSummary } from "@millrace/raft";
 import type { DurableState } from "./durable-state.ts";
 import { CachedEntry, EntryCache } from "./entry-cache.ts";
@@ -48,6 +48,7 @@ export interface StoreParts {
 
 export class JournalLogStore implements LogStore {
   readonly #options: LogStoreOptions;
+  readonly #failpoint: Failpoint | undefined;
   readonly #index: IndexStore;
   readonly #state: DurableState;
   readonly #segments: Segments;
@@ -69,8 +70,9 @@ export class JournalLogStore implements LogStore {
 
   constructor(parts: StoreParts) {
     const { world, options, segments, state, recovered, space, journalDirectory } = parts;
-    const { disk, clock } = world;
+    const { disk, clock, failpoint } = world;
     this.#options = options;
+    this.#failpoint = failpoint;
     this.#index = parts.index;
     this.#state = state;
     this.#segments = segments;
@@ -91,6 +93,7 @@ export class JournalLogStore implements LogStore {
       onWritten: (sizeBytes) => space.taken(sizeBytes),
       onSync: parts.onSync,
       onFailure: (error) => this.#fail(error),
+      failpoint,
     });
     this.#reclaimer = new Reclaimer(
       {
@@ -106,6 +109,7 @@ export class JournalLogStore implements LogStore {
           this.#noteCorruption(error);
           parts.onBackgroundError(error);
         },
+        failpoint,
       },
       { ...DEFAULT_RECLAIM, ...parts.reclaim },
     );
@@ -240,8 +244,10 @@ export class JournalLogStore implements LogStore {
 
   saveCheckpoint(groupId: GroupId, checkpoint: Checkpoint): void {
     if (this.#closed || this.#writer.failure !== undefined || !this.#shapes.has(groupId)) return;
+    this.#failpoint?.("index.before-save-checkpoint");
     this.#index.put(groupKey("c", groupId), encodeCheckpoint(checkpoint));
     this.#index.commit();
+    this.#failpoint?.("index.after-save-checkpoint");
   }
 
   onCorruptEntry(listener: (groupId: GroupId, index: number) => void): void {
@@ -256,8 +262,10 @@ export class JournalLogStore implements LogStore {
     if (this.#closed || !isHeld || shape.termAt(index) !== term) return false;
     const segmentId = this.#state.location(groupId, index)?.segmentId;
     const attributes = this.#options.attributesOf(entry);
+    this.#failpoint?.("repair.before-rewrite");
     if (!(await this.#rewrite([{ kind: "entry", groupId, entry, attributes, moved: true, positionBytes: 0 }])))
       return false;
+    this.#failpoint?.("repair.after-rewrite");
     // Where one entry has rotted there may be more: all that lives there is read, and written anew.
     if (segmentId !== undefined) this.#reclaimer.distrust(segmentId);
     return true;
@@ -324,6 +332,7 @@ export class JournalLogStore implements LogStore {
       assert(entry.index > shape.truncatedIndex, "entries come after the log's beginning");
       assert(entry.index <= shape.lastIndex + 1, "entries leave no gap");
       if (entry.index <= shape.lastIndex) {
+        this.#failpoint?.("log.before-truncate-suffix");
         this.#cache.truncateSuffix(groupId, entry.index - 1);
         shape.truncateSuffix(entry.index - 1);
       }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realWorld } from "@millrace/util";
@@ -107,4 +107,24 @@ test("a destroyed index is made anew from the journal", async () => {
   const read = await again.read(1, 51, 120, { bytesMax: 1e9 });
   expect(read.map(({ index }) => index)).toEqual(Array.from({ length: 70 }, (_, at) => 51 + at));
   await again.close();
+});
+
+test("D06, T16: a closed segment whose header rots has unreadable entries, and they can be written anew", async () => {
+  const written = await openLogStore(world, options({ segmentSizeBytes: 50_000, cacheSizeBytes: 1_000 }));
+  for (let at = 0; at < 30; at++) await written.write([{ groupId: 1, entries: entries(at + 1, at + 1, 1, 5_000) }]);
+  await written.close();
+  const store = await openLogStore(world, options({ segmentSizeBytes: 50_000, cacheSizeBytes: 1_000 }));
+  const path = join(directory, "journal", "0000000000000001.journal");
+  const bytes = readFileSync(path);
+  bytes[20] = (bytes[20] as number) ^ 1;
+  writeFileSync(path, bytes);
+  const read = (index: number): Promise<readonly Entry[]> => store.read(1, index, index, { bytesMax: 1e6 });
+  for (const index of [1, 2]) {
+    await expect(read(index)).rejects.toMatchObject({ code: "CORRUPT_ENTRY", groupId: 1, index, file: path });
+    const [copy] = entries(index, index, 1, 5_000);
+    expect(await store.repair(1, copy as Entry)).toBe(true);
+    expect(await read(index)).toEqual([copy]);
+  }
+  expect(await read(30)).toEqual(entries(30, 30, 1, 5_000));
+  await store.close();
 });

@@ -34,12 +34,12 @@ export interface RecoveryReport extends Recovered {
 
 /** Opens the store in `options.directory`, or makes it. @throws CorruptJournal: rebuild the replica from its peers. */
 export async function openLogStore(world: World, options: LogStoreOptions, open: OpenOptions = {}): Promise<LogStore> {
-  const { disk, clock } = world;
+  const { disk, clock, failpoint } = world;
   const journalDirectory = join(options.directory, "journal");
   await disk.makeDirectory(journalDirectory);
   await disk.syncDirectory(options.directory);
   const onBackgroundError = open.onBackgroundError ?? ((): void => undefined);
-  const ballast = new Ballast(disk, options.directory, options.ballastSizeBytes ?? 0);
+  const ballast = new Ballast(world, options.directory, options.ballastSizeBytes ?? 0);
   await ballast.prepare();
   const opener = open.index ?? rocksIndex;
   const segmentsOf = (): Segments => new Segments(disk, journalDirectory, onBackgroundError);
@@ -48,7 +48,8 @@ export async function openLogStore(world: World, options: LogStoreOptions, open:
   const { index, segments, state, indexed } = usable ?? (await makeIndex(opener, indexDirectory, segmentsOf()));
   try {
     const { attributesOf } = options;
-    const recovered = await recoverJournal({ disk, clock, journalDirectory, segments, state, indexed, attributesOf });
+    const parts = { segments, state, indexed, attributesOf, failpoint };
+    const recovered = await recoverJournal({ disk, clock, journalDirectory, ...parts });
     const reservedBytes = options.reservedFreeBytes;
     const onAnswer = (freeBytes: number): void =>
       void ballast.restore(freeBytes, reservedBytes).catch(onBackgroundError);

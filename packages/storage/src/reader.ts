@@ -2,7 +2,7 @@
 import { defined } from "@millrace/util";
 import type { Entry } from "@millrace/raft";
 import type { DurableState } from "./durable-state.ts";
-import { CorruptEntry } from "./errors.ts";
+import { CorruptEntry, CorruptJournal } from "./errors.ts";
 import type { EntryLocation } from "./index-codec.ts";
 import { checkFrame, decodeFrame, FRAME_HEADER_SIZE_BYTES } from "./journal/frame.ts";
 import type { SegmentLease, Segments } from "./journal/segments.ts";
@@ -55,7 +55,7 @@ export async function readPlanned(
   locations: readonly EntryLocation[],
 ): Promise<Entry[] | undefined> {
   const pieces = piecesOf(fromIndex, locations);
-  const leases = await acquireAll(segments, pieces);
+  const leases = await acquireAll(segments, groupId, pieces);
   if (leases === undefined) return undefined;
   try {
     const entries: Entry[] = [];
@@ -95,13 +95,15 @@ function piecesOf(fromIndex: number, locations: readonly EntryLocation[]): Piece
 /** All of them before the first read: what is held cannot be removed from under us. */
 async function acquireAll(
   segments: Segments,
+  groupId: GroupId,
   pieces: readonly Piece[],
 ): Promise<Map<number, SegmentLease> | undefined> {
   const leases = new Map<number, SegmentLease>();
   try {
-    for (const { segmentId } of pieces) {
+    for (const piece of pieces) {
+      const { segmentId } = piece;
       if (leases.has(segmentId)) continue;
-      const lease = await segments.acquire(segmentId);
+      const lease = await acquire(segments, groupId, piece);
       if (lease === undefined) break;
       leases.set(segmentId, lease);
     }
@@ -112,6 +114,18 @@ async function acquireAll(
   if (pieces.every((piece) => leases.has(piece.segmentId))) return leases;
   for (const lease of leases.values()) lease.release();
   return undefined;
+}
+
+/** Without its header no frame of a segment can be checked: each of its entries is unreadable. @throws CorruptEntry the first */
+async function acquire(segments: Segments, groupId: GroupId, piece: Piece): Promise<SegmentLease | undefined> {
+  try {
+    return await segments.acquire(piece.segmentId);
+  } catch (error) {
+    if (!(error instanceof CorruptJournal) && (error as NodeJS.ErrnoException).code !== "EIO") throw error;
+    const { positionBytes } = piece.locations[0] as EntryLocation;
+    const path = segments.pathOf(piece.segmentId);
+    throw new CorruptEntry(groupId, piece.firstIndex, path, positionBytes, { cause: error });
+  }
 }
 
 async function readPiece(lease: SegmentLease, groupId: GroupId, piece: Piece): Promise<Entry[]> {

@@ -2,7 +2,7 @@
  * Gives disk back: removes segments in which nothing lives, and empties those that are kept alive by little, by
  * writing what lives in them again, through the same write path, at a bounded rate.
  */
-import type { Clock, Disk, Timer } from "@millrace/util";
+import type { Clock, Disk, Failpoint, Timer } from "@millrace/util";
 import type { DurableState } from "./durable-state.ts";
 import { CorruptEntry, CorruptJournal } from "./errors.ts";
 import { checkFrame, decodeFrame, FRAME_HEADER_SIZE_BYTES } from "./journal/frame.ts";
@@ -39,6 +39,7 @@ export interface ReclaimHost {
   hasRoom(sizeBytes: number): boolean;
   onRemoved(): void;
   onError(error: unknown): void;
+  readonly failpoint: Failpoint | undefined;
 }
 
 const COPY_SIZE_BYTES = 1024 * 1024;
@@ -97,11 +98,13 @@ export class Reclaimer {
   }
 
   async #removeDead(): Promise<void> {
-    const { segments } = this.#host;
+    const { segments, failpoint } = this.#host;
     let removed = 0;
     for (const segment of [...segments.all()]) {
       if (this.#closed || !segments.isDead(segment)) continue;
+      failpoint?.("reclaim.before-remove-segment");
       await segments.remove(segment);
+      failpoint?.("reclaim.after-remove-segment");
       this.#distrusted.delete(segment.id);
       removed++;
     }
@@ -155,6 +158,7 @@ export class Reclaimer {
         const { attributes } = here[at] as { attributes: EntryRecord["attributes"] };
         return { kind: "entry", groupId, entry, attributes, moved: true, positionBytes: 0 };
       });
+      this.#host.failpoint?.("reclaim.before-copy-entries");
       if (!(await this.#rewrite(records))) return;
       next += entries.length;
     }
@@ -181,6 +185,7 @@ export class Reclaimer {
       }
       // Another one may have taken its place meanwhile, perhaps at the same index.
       if (state.groups.get(groupId)?.truncation !== truncation) return;
+      this.#host.failpoint?.("reclaim.before-copy-truncation");
       await this.#rewrite([{ ...record, moved: true, reset: false }]);
     } finally {
       lease.release();
@@ -194,6 +199,7 @@ export class Reclaimer {
       if (record.kind === "entry") bytes += FRAME_HEADER_SIZE_BYTES + record.entry.payload.length;
     }
     if (!(await this.#host.rewrite(records))) return false;
+    this.#host.failpoint?.("reclaim.after-copy");
     await this.#host.clock.sleep((bytes * 1_000) / this.#options.bytesPerSecond);
     return true;
   }

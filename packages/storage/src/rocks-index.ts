@@ -46,7 +46,7 @@ class RocksIndex implements IndexStore {
   }
 
   range(from: Buffer, to: Buffer, limit: number): IndexPair[] {
-    const { rows } = this.#db.querySync({ ...BUFFERS, gte: from, lt: to, limit });
+    const { rows } = this.#db.querySync({ gte: from, lt: to, limit, ...BUFFERS });
     const pairs: IndexPair[] = [];
     for (let at = 0; at + 1 < rows.length; at += 2) {
       pairs.push({ key: rows[at] as Buffer, value: rows[at + 1] as Buffer });

@@ -1,7 +1,14 @@
 export { assert, AssertionError, defined, unreachable } from "./assert.ts";
 export { BufferPool } from "./buffer-pool.ts";
+export { ClusterClock } from "./cluster-clock.ts";
 export { errorMessage, MillraceError } from "./errors.ts";
+export { failpointsOf } from "./failpoint-spec.ts";
+export { type Failpoint, FAILPOINT_NAMES, type FailpointName, FAILPOINTS } from "./failpoints.ts";
+export { type AuditEntry, type AuditLog, makeAuditLog } from "./audit.ts";
 export { makeLogger, silentLogger, type Logger } from "./logger.ts";
 export { realWorld } from "./real-world.ts";
+export { memoryLimitBytes, scaledToMemory } from "./memory.ts";
+export { readSmallFile, replaceSmallFile } from "./small-files.ts";
 export { DAY_MS, HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS } from "./units.ts";
 export type { Clock, Disk, DiskFile, Random, Timer, World } from "./world.ts";
+export { parseTraceparent, type Span, type SpanAttributes, type TraceContext, type Tracer } from "./tracing.ts";

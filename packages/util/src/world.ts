@@ -1,3 +1,5 @@
+import type { Failpoint } from "./failpoints.ts";
+
 /**
  * All that is no function of the input: time, randomness, files. Made real in `real-world.ts` by the process entry
  * points only; everything below takes a `World`, so that a simulation can run the same code on one seed.
@@ -6,6 +8,8 @@ export interface World {
   readonly clock: Clock;
   readonly random: Random;
   readonly disk: Disk;
+  /** Called at named places, where a test may let the process die. Absent in production. */
+  readonly failpoint?: Failpoint | undefined;
 }
 
 export interface Clock {

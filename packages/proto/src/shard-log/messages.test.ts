@@ -63,6 +63,13 @@ describe("the body of", () => {
     expect(request.batch.buffer).toBe(body.buffer);
   });
 
+  test("an append that is traced says of what", () => {
+    const batch = Buffer.from("batch");
+    const trace = { traceId: "0123456789abcdef0123456789abcdef", spanId: "fedcba9876543210" };
+    const body = Buffer.concat([messages.encodeAppendPrefix(7, false, trace), batch]);
+    expect(messages.decodeAppendRequest(body)).toEqual({ groupId: 7, quotas: false, trace, batch });
+  });
+
   test("a read's answer ends with the batches", () => {
     const shard = { startOffset: 1, endOffset: 9, lastArrivalTimeMs: 1_700_000_000_000, closed: true };
     const body = Buffer.concat([messages.encodeReadResultPrefix(shard), Buffer.from("batches")]);

@@ -1,3 +1,4 @@
+import type { TraceContext } from "@millrace/util";
 import { type BinaryReader, BinaryWriter, readerOf } from "./binary.ts";
 
 /**
@@ -31,29 +32,44 @@ export const ShardLogStatus = {
 } as const;
 export type ShardLogStatus = (typeof ShardLogStatus)[keyof typeof ShardLogStatus];
 
-/** Append: u64 group id | u8 flags (bit 0: quotas apply) | batch (record-batch.ts). The batch comes last, as a view. */
+/**
+ * Append: u64 group id | u8 flags (bit 0: quotas apply, bit 1: traced) | 16 + 8 bytes of the trace, if it is | batch
+ * (record-batch.ts). The batch comes last, as a view.
+ */
 export interface AppendRequest {
   readonly groupId: number;
   /** PROVISIONED stream with quotas on: the leader charges the shard's token buckets. */
   readonly quotas: boolean;
+  /** Only where the process that asks is traced. */
+  readonly trace?: TraceContext;
   readonly batch: Buffer;
 }
 
 export const APPEND_PREFIX_SIZE_BYTES = 9;
+const TRACE_ID_SIZE_BYTES = 16;
+const SPAN_ID_SIZE_BYTES = 8;
+const APPEND_FLAG_QUOTAS = 1;
+const APPEND_FLAG_TRACED = 2;
 
 /** The piece that goes before the batch. */
-export function encodeAppendPrefix(groupId: number, quotas: boolean): Buffer {
-  return new BinaryWriter(APPEND_PREFIX_SIZE_BYTES)
-    .u64(groupId)
-    .u8(quotas ? 1 : 0)
-    .finish();
+export function encodeAppendPrefix(groupId: number, quotas: boolean, trace?: TraceContext): Buffer {
+  const flags = (quotas ? APPEND_FLAG_QUOTAS : 0) | (trace === undefined ? 0 : APPEND_FLAG_TRACED);
+  const prefix = new BinaryWriter(APPEND_PREFIX_SIZE_BYTES).u64(groupId).u8(flags).finish();
+  if (trace === undefined) return prefix;
+  return Buffer.concat([prefix, Buffer.from(trace.traceId + trace.spanId, "hex")]);
 }
 
 export function decodeAppendRequest(body: Buffer): AppendRequest {
   const reader = readerOf(body);
   const groupId = reader.u64();
   const flags = reader.u8();
-  return { groupId, quotas: (flags & 1) !== 0, batch: reader.rest() };
+  const quotas = (flags & APPEND_FLAG_QUOTAS) !== 0;
+  const rest = reader.rest();
+  if ((flags & APPEND_FLAG_TRACED) === 0) return { groupId, quotas, batch: rest };
+  const batchAt = TRACE_ID_SIZE_BYTES + SPAN_ID_SIZE_BYTES;
+  const traceId = rest.toString("hex", 0, TRACE_ID_SIZE_BYTES);
+  const spanId = rest.toString("hex", TRACE_ID_SIZE_BYTES, batchAt);
+  return { groupId, quotas, trace: { traceId, spanId }, batch: rest.subarray(batchAt) };
 }
 
 /** Where the batch stands. A repeated batch id gives the first attempt's answer; its count may be smaller. */
@@ -139,7 +155,8 @@ export function encodeReadResultPrefix(position: ShardPosition): Buffer {
 
 export function decodeReadResult(body: Buffer): ReadResult {
   const reader = readerOf(body);
-  return { ...readPosition(reader), batches: reader.rest() };
+  const { startOffset, endOffset, lastArrivalTimeMs, closed } = readPosition(reader);
+  return { startOffset, endOffset, lastArrivalTimeMs, closed, batches: reader.rest() };
 }
 
 /** Where an iterator points. Answered by the leader after a ReadIndex round, so that `tail` misses no acknowledged put. */
@@ -174,7 +191,8 @@ export function encodeLocateResult(result: LocateResult): Buffer {
 
 export function decodeLocateResult(body: Buffer): LocateResult {
   const reader = readerOf(body);
-  return { ...readPosition(reader), offset: reader.u64() };
+  const { startOffset, endOffset, lastArrivalTimeMs, closed } = readPosition(reader);
+  return { startOffset, endOffset, lastArrivalTimeMs, closed, offset: reader.u64() };
 }
 
 /** One subscription of a consumer to a shard, at its leader. `first` asks for it, `renewal` keeps it, `release` gives it up. */

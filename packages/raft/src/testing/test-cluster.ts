@@ -18,6 +18,8 @@ interface Durable {
   truncatedTerm: number;
   membership: Membership;
   entries: Entry[];
+  readonly forgets: boolean;
+  readonly joinId: number;
 }
 
 export interface TestNode {
@@ -54,25 +56,29 @@ export class TestCluster {
     for (const id of ids) this.addNode(id, membership);
   }
 
-  addNode(id: NodeId, membership: Membership): void {
+  addNode(id: NodeId, membership: Membership, forgets = false, joinId = 0): void {
     const durable: Durable = {
       hardState: { term: 0, votedFor: undefined, commitIndex: 0 },
       truncatedIndex: 0,
       truncatedTerm: 0,
       membership,
       entries: [],
+      forgets,
+      joinId,
     };
     this.nodes.set(id, this.#boot(id, durable));
   }
 
   #boot(id: NodeId, durable: Durable): TestNode {
-    const { truncatedIndex, truncatedTerm, entries, hardState, membership } = durable;
+    const { truncatedIndex, truncatedTerm, entries, hardState, membership, forgets, joinId } = durable;
     const configEntries: ConfigEntry[] = entries.filter((entry) => entry.type === "config");
     const core = new RaftCore({
       id,
       membership,
       configEntries,
       hardState,
+      forgets,
+      joinId,
       log: { truncatedIndex, truncatedTerm, lastIndex: truncatedIndex + entries.length, termRuns: termRuns(entries) },
       electionTicks: this.electionTicks,
       heartbeatTicks: 1,
@@ -168,6 +174,12 @@ export class TestCluster {
     if (!node.isUp || this.#cut.has(`${message.from}>${message.to}`)) return;
     node.core.step(message);
     this.pump(node, sync);
+  }
+
+  /** So many messages, in order. */
+  deliverSome(count: number): void {
+    for (let left = count; left > 0 && this.inFlight.length > 0; left--)
+      this.deliver(this.inFlight.shift() as WireMessage);
   }
 
   /** Delivers in order until nothing is on its way. */

@@ -5,7 +5,7 @@
  * It was never acknowledged, and goes. Anything else that is not valid is corruption: cutting there would lose
  * acknowledged entries without a word.
  */
-import { AssertionError, type Clock, type Disk, type DiskFile } from "@millrace/util";
+import { AssertionError, type Clock, type Disk, type DiskFile, type Failpoint } from "@millrace/util";
 import type { DurableState } from "../durable-state.ts";
 import { CorruptJournal } from "../errors.ts";
 import type { IndexMeta } from "../index-codec.ts";
@@ -24,6 +24,7 @@ export interface RecoverySource {
   /** From where on the index has to catch up; undefined: from the beginning. */
   readonly indexed: IndexMeta | undefined;
   readonly attributesOf: AttributesOf;
+  readonly failpoint: Failpoint | undefined;
 }
 
 export interface Recovered {
@@ -42,7 +43,7 @@ interface Progress {
 
 /** @throws CorruptJournal */
 export async function recoverJournal(source: RecoverySource): Promise<Recovered> {
-  const { disk, segments, state, indexed, clock } = source;
+  const { disk, segments, state, indexed, clock, failpoint } = source;
   const ids = (await disk.list(source.journalDirectory))
     .map(segmentIdOf)
     .filter((id) => id !== undefined)
@@ -69,7 +70,10 @@ export async function recoverJournal(source: RecoverySource): Promise<Recovered>
     } finally {
       await file.close();
     }
-    if (segments.get(id) === undefined) await disk.remove(segments.pathOf(id));
+    if (segments.get(id) === undefined) {
+      failpoint?.("recovery.before-remove-empty");
+      await disk.remove(segments.pathOf(id));
+    }
   }
   const newest = ids.at(-1) ?? 0;
   if (indexed !== undefined && newest < indexed.segmentId) {
@@ -79,6 +83,7 @@ export async function recoverJournal(source: RecoverySource): Promise<Recovered>
   await disk.syncDirectory(source.journalDirectory);
   state.settleTerms();
   checkComplete(source);
+  failpoint?.("recovery.done");
   return {
     lastSequence: progress.sequence,
     lastSegmentId: lastId,
@@ -97,7 +102,7 @@ async function recoverSegment(
   readToEndId: number | undefined,
   progress: Progress,
 ): Promise<number> {
-  const { segments, attributesOf } = source;
+  const { segments, attributesOf, failpoint } = source;
   const path = segments.pathOf(id);
   const sizeBytes = await file.sizeBytes();
   if (sizeBytes < fromBytes)
@@ -116,8 +121,10 @@ async function recoverSegment(
     if (!group.valid) {
       await refuseCorruption(source, file, id, identity, position, group.detail, laterIds, progress);
       progress.tornBytes += sizeBytes - position;
+      failpoint?.("recovery.before-cut-tail");
       await file.truncate(position);
       await file.datasync();
+      failpoint?.("recovery.after-cut-tail");
       break;
     }
     const { header } = group;
@@ -139,7 +146,11 @@ async function recoverSegment(
     lastStart = position;
     position = group.endBytes;
   }
-  if (laterIds.length === 0 && lastStart !== undefined) await makeDurable(file, lastStart, position);
+  if (laterIds.length === 0 && lastStart !== undefined) {
+    failpoint?.("recovery.before-rewrite-tail");
+    await makeDurable(file, lastStart, position);
+    failpoint?.("recovery.after-rewrite-tail");
+  }
   return position;
 }
 

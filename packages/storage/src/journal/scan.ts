@@ -1,14 +1,17 @@
 /** Reading a segment from a given place on, write group by write group. */
 import type { DiskFile } from "@millrace/util";
+import { UnknownJournalVersion } from "../errors.ts";
 import type { AttributesOf } from "../log-store.ts";
 import type { LogRecord } from "../records.ts";
 import { checkFrame, decodeFrame } from "./frame.ts";
 import {
+  decodeForeignHeader,
   decodeGroupHeader,
   frameSeed,
   GROUP_HEADER_SIZE_BYTES,
   GROUP_MAGIC,
   type GroupHeader,
+  JOURNAL_FORMAT_VERSION,
   type SegmentIdentity,
 } from "./write-group.ts";
 
@@ -48,7 +51,10 @@ export type ScannedGroup =
     }
   | { readonly valid: false; readonly detail: string; readonly header: GroupHeader | undefined };
 
-/** The write group at `positionBytes`. `identity`: of this life of the file, undefined while it is not known. */
+/**
+ * The write group at `positionBytes`. `identity`: of this life of the file, undefined while it is not known.
+ * @throws UnknownJournalVersion: it is whole, and was acknowledged by another version of the program
+ */
 export async function scanGroup(
   window: FileWindow,
   positionBytes: number,
@@ -58,7 +64,10 @@ export async function scanGroup(
 ): Promise<ScannedGroup> {
   const headerBytes = await window.view(positionBytes, GROUP_HEADER_SIZE_BYTES);
   const header = decodeGroupHeader(headerBytes, 0);
-  if (header === undefined) return { valid: false, detail: "no valid write group header", header };
+  if (header === undefined) {
+    refuseForeign(headerBytes, positionBytes, segmentId, identity);
+    return { valid: false, detail: "no valid write group header", header };
+  }
   if (header.identity.segmentId !== segmentId) return { valid: false, detail: "header of another segment", header };
   if (identity !== undefined && !header.identity.salt.equals(identity.salt)) {
     return { valid: false, detail: "header of an earlier life of the file", header };
@@ -80,6 +89,19 @@ export async function scanGroup(
   }
   if (records.length !== header.frameCount) return { valid: false, detail: "frames are missing", header };
   return { valid: true, header, records, endBytes: bodyStart + body.length };
+}
+
+/** A torn tail has no whole header; and what an earlier life of the file left has another salt. */
+function refuseForeign(
+  headerBytes: Buffer,
+  positionBytes: number,
+  segmentId: number,
+  identity: SegmentIdentity | undefined,
+): void {
+  const foreign = decodeForeignHeader(headerBytes, 0);
+  if (foreign === undefined || foreign.identity.segmentId !== segmentId) return;
+  if (identity !== undefined && !foreign.identity.salt.equals(identity.salt)) return;
+  throw new UnknownJournalVersion(segmentId, positionBytes, foreign.version, JOURNAL_FORMAT_VERSION);
 }
 
 /**

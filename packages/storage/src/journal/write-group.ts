@@ -15,6 +15,7 @@ import { FRAME_HEADER_SIZE_BYTES, payloadOf, sealFrame, writeFrameHeader } from 
 
 export const GROUP_HEADER_SIZE_BYTES = 44;
 export const GROUP_MAGIC = Buffer.from("MRWG", "latin1");
+/** With another one goes another version of the index: an older program has to look through the journal, and see it. */
 export const JOURNAL_FORMAT_VERSION = 1;
 export const SALT_SIZE_BYTES = 8;
 
@@ -49,23 +50,40 @@ export function frameSeed(identity: SegmentIdentity): number {
   return crc32c(bytes);
 }
 
-/** The header at `offsetBytes`, or undefined when there is none that is whole. */
+/** The header at `offsetBytes`, or undefined when there is none that is whole and of this version. */
 export function decodeGroupHeader(source: Buffer, offsetBytes: number): GroupHeader | undefined {
-  if (offsetBytes + GROUP_HEADER_SIZE_BYTES > source.length) return undefined;
-  if (source.compare(GROUP_MAGIC, 0, 4, offsetBytes, offsetBytes + 4) !== 0) return undefined;
-  const crc = crc32c(source.subarray(offsetBytes, offsetBytes + 40));
-  if (crc !== source.readUInt32LE(offsetBytes + 40)) return undefined;
+  if (!isWholeHeader(source, offsetBytes)) return undefined;
   const kind = KINDS[source.readUInt8(offsetBytes + 5)];
   if (kind === undefined || source.readUInt8(offsetBytes + 4) !== JOURNAL_FORMAT_VERSION) return undefined;
   return {
-    identity: {
-      segmentId: readU64(source, offsetBytes + 8),
-      salt: Buffer.from(source.subarray(offsetBytes + 16, offsetBytes + 24)),
-    },
+    identity: identityAt(source, offsetBytes),
     kind,
     sequence: readU64(source, offsetBytes + 24),
     bodySizeBytes: source.readUInt32LE(offsetBytes + 32),
     frameCount: source.readUInt32LE(offsetBytes + 36),
+  };
+}
+
+/** A whole header of another version, whose first 24 bytes and checksum are where they are in this one. */
+export function decodeForeignHeader(
+  source: Buffer,
+  offsetBytes: number,
+): { readonly version: number; readonly identity: SegmentIdentity } | undefined {
+  if (!isWholeHeader(source, offsetBytes)) return undefined;
+  const version = source.readUInt8(offsetBytes + 4);
+  return version === JOURNAL_FORMAT_VERSION ? undefined : { version, identity: identityAt(source, offsetBytes) };
+}
+
+function isWholeHeader(source: Buffer, offsetBytes: number): boolean {
+  if (offsetBytes + GROUP_HEADER_SIZE_BYTES > source.length) return false;
+  if (source.compare(GROUP_MAGIC, 0, 4, offsetBytes, offsetBytes + 4) !== 0) return false;
+  return crc32c(source.subarray(offsetBytes, offsetBytes + 40)) === source.readUInt32LE(offsetBytes + 40);
+}
+
+function identityAt(source: Buffer, offsetBytes: number): SegmentIdentity {
+  return {
+    segmentId: readU64(source, offsetBytes + 8),
+    salt: Buffer.from(source.subarray(offsetBytes + 16, offsetBytes + 24)),
   };
 }
 

@@ -4,7 +4,7 @@
  * Order for each write group: write, fdatasync, callbacks, then, while the next one is being written, the index. So
  * the index is never ahead of the disk, and its cost is off the path of the acknowledgement.
  */
-import type { Clock, Disk, Random, Timer } from "@millrace/util";
+import type { Clock, Disk, Failpoint, Random, Timer } from "@millrace/util";
 import type { DurableState } from "../durable-state.ts";
 import { StoreFailed } from "../errors.ts";
 import type { LogRecord } from "../records.ts";
@@ -43,6 +43,7 @@ export interface WriterOptions {
   readonly onWritten: (sizeBytes: number) => void;
   readonly onSync: ((report: SyncReport) => void) | undefined;
   readonly onFailure: (error: StoreFailed) => void;
+  readonly failpoint: Failpoint | undefined;
 }
 
 interface DurableGroup {
@@ -148,7 +149,7 @@ export class JournalWriter {
   }
 
   async #write(batch: readonly Submission[], records: readonly LogRecord[]): Promise<void> {
-    const { clock, segmentSizeBytes, onWritten, onSync } = this.#options;
+    const { clock, segmentSizeBytes, onWritten, onSync, failpoint } = this.#options;
     let sizeBytes = 0;
     for (const submission of batch) sizeBytes += submission.sizeBytes;
     if (currentOf(this.#current).segment.sizeBytes + sizeBytes > segmentSizeBytes && this.#hasRecords()) {
@@ -163,7 +164,9 @@ export class JournalWriter {
     onWritten(written.bytes);
     this.#notIndexed = { records, ...written };
     onSync?.({ bytes: written.bytes, durationMs: clock.monotonicMs() - startMs, writes: batch.length });
+    failpoint?.("journal.before-acknowledge");
     for (const submission of batch) submission.onDurable();
+    failpoint?.("journal.after-acknowledge");
   }
 
   /** Writes and syncs one write group, and indexes the one before it meanwhile. */
@@ -173,15 +176,19 @@ export class JournalWriter {
     records: readonly LogRecord[],
   ): Promise<{ segmentId: number; sequence: number; endBytes: number; bytes: number }> {
     const { segment, file, identity, seed } = current;
+    const { failpoint } = this.#options;
     const sequence = this.#sequence + 1;
     const encoded = this.#encoder.encode(identity, seed, sequence, kind, records, segment.sizeBytes);
+    failpoint?.("journal.before-write");
     const writing = file.write(encoded.chunks, segment.sizeBytes);
     try {
       this.#indexDurable();
     } finally {
       await writing;
     }
+    failpoint?.("journal.after-write");
     await file.datasync();
+    failpoint?.("journal.after-sync");
     this.#sequence = sequence;
     segment.sizeBytes += encoded.sizeBytes;
     return { segmentId: segment.id, sequence, endBytes: segment.sizeBytes, bytes: encoded.sizeBytes };
@@ -195,23 +202,28 @@ export class JournalWriter {
 
   /** A new segment. Its table is synced by itself, before any data: so there is one write group in flight, always. */
   async #roll(): Promise<void> {
-    const { disk, clock, random, segments, state, journalDirectory } = this.#options;
+    const { disk, clock, random, segments, state, journalDirectory, failpoint } = this.#options;
     this.#indexDurable();
     const id = this.#segmentId + 1;
+    failpoint?.("segment.before-create");
     const file = await disk.open(segments.pathOf(id), { create: true });
+    failpoint?.("segment.after-create");
     await file.truncate(0);
     const identity = { segmentId: id, salt: Buffer.from(random.bytes(SALT_SIZE_BYTES)) };
     const previous = this.#current;
     const segment = segments.add(id, 0, undefined);
     const next: CurrentSegment = { segment, file, identity, seed: frameSeed(identity) };
     const written = await this.#put(next, "table", state.table());
+    failpoint?.("segment.after-table");
     await disk.syncDirectory(journalDirectory);
+    failpoint?.("segment.after-directory-sync");
     this.#segmentId = id;
     this.#current = next;
     this.#tableSequence = this.#sequence;
     state.commit({ segmentId: id, positionBytes: written.endBytes, sequence: written.sequence });
     if (previous !== undefined) {
       previous.segment.closedAtMs = clock.monotonicMs();
+      failpoint?.("segment.before-close");
       await previous.file.close();
     }
   }
@@ -220,9 +232,12 @@ export class JournalWriter {
     const group = this.#notIndexed;
     if (group === undefined) return;
     this.#notIndexed = undefined;
-    const { state, onIndexed } = this.#options;
+    const { state, onIndexed, failpoint } = this.#options;
+    failpoint?.("index.before-apply");
     state.apply(group.segmentId, group.records, false);
+    failpoint?.("index.before-commit");
     state.commit({ segmentId: group.segmentId, positionBytes: group.endBytes, sequence: group.sequence });
+    failpoint?.("index.after-commit");
     onIndexed(group.records);
   }
 

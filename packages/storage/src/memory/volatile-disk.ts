@@ -51,6 +51,8 @@ export function volatileDisk({ capacityBytes }: VolatileDiskOptions): Disk {
     write: async (chunks, positionBytes) => {
       let at = positionBytes;
       for (const bytes of chunks) {
+        // As POSIX has it: nothing is written, and no file grows by it.
+        if (bytes.length === 0) continue;
         if (at + bytes.length > file.sizeBytes) resize(file, at + bytes.length, path);
         eachChunk(file, at, at + bytes.length, (part, doneBytes) => {
           part.set(bytes.subarray(doneBytes, doneBytes + part.length));

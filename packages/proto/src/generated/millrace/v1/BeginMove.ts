@@ -6,10 +6,12 @@ export interface BeginMove {
   'groupId'?: (number | string | Long);
   'joining'?: (string);
   'leaving'?: (string);
+  'term'?: (number | string | Long);
 }
 
 export interface BeginMove__Output {
   'groupId': (number);
   'joining': (string);
   'leaving': (string);
+  'term': (number);
 }

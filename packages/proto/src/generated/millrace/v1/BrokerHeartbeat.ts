@@ -14,6 +14,7 @@ export interface BrokerHeartbeat {
   'problems'?: (string)[];
   'closedGroups'?: (number | string | Long)[];
   'movedGroups'?: (number | string | Long)[];
+  'nowMs'?: (number | string | Long);
   'loads'?: (_millrace_v1_GroupLoad)[];
 }
 
@@ -27,5 +28,6 @@ export interface BrokerHeartbeat__Output {
   'problems': (string)[];
   'closedGroups': (number)[];
   'movedGroups': (number)[];
+  'nowMs': (number);
   'loads': (_millrace_v1_GroupLoad__Output)[];
 }

@@ -15,6 +15,10 @@ import type { BeginMove as _millrace_v1_BeginMove, BeginMove__Output as _millrac
 import type { CompleteMove as _millrace_v1_CompleteMove, CompleteMove__Output as _millrace_v1_CompleteMove__Output } from '../../millrace/v1/CompleteMove.ts';
 import type { RemoveBroker as _millrace_v1_RemoveBroker, RemoveBroker__Output as _millrace_v1_RemoveBroker__Output } from '../../millrace/v1/RemoveBroker.ts';
 import type { ReplicaDropped as _millrace_v1_ReplicaDropped, ReplicaDropped__Output as _millrace_v1_ReplicaDropped__Output } from '../../millrace/v1/ReplicaDropped.ts';
+import type { RecoverShard as _millrace_v1_RecoverShard, RecoverShard__Output as _millrace_v1_RecoverShard__Output } from '../../millrace/v1/RecoverShard.ts';
+import type { CancelMove as _millrace_v1_CancelMove, CancelMove__Output as _millrace_v1_CancelMove__Output } from '../../millrace/v1/CancelMove.ts';
+import type { UpdateLeases as _millrace_v1_UpdateLeases, UpdateLeases__Output as _millrace_v1_UpdateLeases__Output } from '../../millrace/v1/UpdateLeases.ts';
+import type { RemoveGroup as _millrace_v1_RemoveGroup, RemoveGroup__Output as _millrace_v1_RemoveGroup__Output } from '../../millrace/v1/RemoveGroup.ts';
 
 export interface Command {
   'commandId'?: (string);
@@ -33,7 +37,11 @@ export interface Command {
   'completeMove'?: (_millrace_v1_CompleteMove | null);
   'removeBroker'?: (_millrace_v1_RemoveBroker | null);
   'replicaDropped'?: (_millrace_v1_ReplicaDropped | null);
-  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard"|"beginMove"|"completeMove"|"removeBroker"|"replicaDropped";
+  'recoverShard'?: (_millrace_v1_RecoverShard | null);
+  'cancelMove'?: (_millrace_v1_CancelMove | null);
+  'updateLeases'?: (_millrace_v1_UpdateLeases | null);
+  'removeGroup'?: (_millrace_v1_RemoveGroup | null);
+  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard"|"beginMove"|"completeMove"|"removeBroker"|"replicaDropped"|"recoverShard"|"cancelMove"|"updateLeases"|"removeGroup";
 }
 
 export interface Command__Output {
@@ -53,5 +61,9 @@ export interface Command__Output {
   'completeMove'?: (_millrace_v1_CompleteMove__Output | null);
   'removeBroker'?: (_millrace_v1_RemoveBroker__Output | null);
   'replicaDropped'?: (_millrace_v1_ReplicaDropped__Output | null);
-  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard"|"beginMove"|"completeMove"|"removeBroker"|"replicaDropped";
+  'recoverShard'?: (_millrace_v1_RecoverShard__Output | null);
+  'cancelMove'?: (_millrace_v1_CancelMove__Output | null);
+  'updateLeases'?: (_millrace_v1_UpdateLeases__Output | null);
+  'removeGroup'?: (_millrace_v1_RemoveGroup__Output | null);
+  'kind'?: "createStream"|"deleteStream"|"registerBroker"|"activateStream"|"removeStream"|"initializeCluster"|"setBrokerState"|"updateStream"|"beginReshard"|"requestClose"|"completeReshard"|"beginMove"|"completeMove"|"removeBroker"|"replicaDropped"|"recoverShard"|"cancelMove"|"updateLeases"|"removeGroup";
 }

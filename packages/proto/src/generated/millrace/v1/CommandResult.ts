@@ -7,10 +7,12 @@ export interface CommandResult {
   'version'?: (number | string | Long);
   'error'?: (_millrace_v1_CommandError | null);
   'incarnation'?: (number);
+  'refusedShards'?: (number)[];
 }
 
 export interface CommandResult__Output {
   'version': (number);
   'error': (_millrace_v1_CommandError__Output | null);
   'incarnation': (number);
+  'refusedShards': (number)[];
 }

@@ -5,9 +5,11 @@ import type { Long } from '@grpc/proto-loader';
 export interface CompleteMove {
   'groupId'?: (number | string | Long);
   'joining'?: (string);
+  'term'?: (number | string | Long);
 }
 
 export interface CompleteMove__Output {
   'groupId': (number);
   'joining': (string);
+  'term': (number);
 }

@@ -10,6 +10,7 @@ export interface NodeStatus {
   'state'?: (string);
   'leaders'?: (number);
   'replicas'?: (number);
+  'problems'?: (string)[];
 }
 
 export interface NodeStatus__Output {
@@ -21,4 +22,5 @@ export interface NodeStatus__Output {
   'state': (string);
   'leaders': (number);
   'replicas': (number);
+  'problems': (string)[];
 }

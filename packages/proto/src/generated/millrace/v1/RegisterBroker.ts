@@ -7,6 +7,8 @@ export interface RegisterBroker {
   'address'?: (string);
   'diskId'?: (string);
   'processId'?: (number);
+  'clusterId'?: (string);
+  'incarnation'?: (number);
 }
 
 export interface RegisterBroker__Output {
@@ -15,4 +17,6 @@ export interface RegisterBroker__Output {
   'address': (string);
   'diskId': (string);
   'processId': (number);
+  'clusterId': (string);
+  'incarnation': (number);
 }

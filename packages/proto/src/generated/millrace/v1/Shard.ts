@@ -16,6 +16,9 @@ export interface Shard {
   'leaving'?: (string);
   'left'?: (string)[];
   'placedVersion'?: (number | string | Long);
+  'forgotten'?: (string)[];
+  'termMin'?: (number | string | Long);
+  'joinId'?: (number | string | Long);
 }
 
 export interface Shard__Output {
@@ -32,4 +35,7 @@ export interface Shard__Output {
   'leaving': (string);
   'left': (string)[];
   'placedVersion': (number);
+  'forgotten': (string)[];
+  'termMin': (number);
+  'joinId': (number);
 }

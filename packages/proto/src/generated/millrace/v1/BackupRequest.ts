@@ -1,0 +1,8 @@
+// Original file: proto/millrace/v1/controller.proto
+
+
+export interface BackupRequest {
+}
+
+export interface BackupRequest__Output {
+}
