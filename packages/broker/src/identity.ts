@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type MetadataUpdate, type MetadataUpdate__Output, Controller } from "@millrace/proto";
-import type { Disk, Random } from "@millrace/util";
+import { type Disk, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
 
 /** Who this broker is, as its disk remembers it. */
 export interface Identity {
@@ -35,7 +35,7 @@ export async function loadIdentity(disk: Disk, random: Random, directory: string
 
 /** As it stands there; undefined when the folder is nobody's. */
 export async function readIdentity(disk: Disk, directory: string): Promise<Identity | undefined> {
-  const bytes = await readFile(disk, join(directory, IDENTITY_FILE));
+  const bytes = await readSmallFile(disk, join(directory, IDENTITY_FILE));
   return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as Identity);
 }
 
@@ -52,48 +52,17 @@ export async function moveIdentity(disk: Disk, directory: string, target: string
 }
 
 export function saveIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
-  return replaceFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
+  return replaceSmallFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
 }
 
 const { responseSerialize, responseDeserialize } = Controller.service.Watch;
 
 /** The metadata as last heard, so that the shards serve while no controller does. Undefined when there is none. */
 export async function loadMetadata(disk: Disk, directory: string): Promise<MetadataUpdate__Output | undefined> {
-  const bytes = await readFile(disk, join(directory, METADATA_FILE));
+  const bytes = await readSmallFile(disk, join(directory, METADATA_FILE));
   return bytes === undefined ? undefined : (responseDeserialize(bytes) as MetadataUpdate__Output);
 }
 
 export function saveMetadata(disk: Disk, directory: string, update: MetadataUpdate): Promise<void> {
-  return replaceFile(disk, directory, METADATA_FILE, responseSerialize(update));
-}
-
-async function readFile(disk: Disk, path: string): Promise<Buffer | undefined> {
-  try {
-    const file = await disk.open(path, { create: false });
-    try {
-      const bytes = Buffer.alloc(await file.sizeBytes());
-      await file.read(bytes, 0);
-      return bytes;
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/** The old file or the new one, whole, whatever happens between. */
-async function replaceFile(disk: Disk, directory: string, name: string, bytes: Buffer): Promise<void> {
-  const path = join(directory, name);
-  const file = await disk.open(`${path}.new`, { create: true });
-  try {
-    await file.truncate(0);
-    await file.write([bytes], 0);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await disk.rename(`${path}.new`, path);
-  await disk.syncDirectory(directory);
+  return replaceSmallFile(disk, directory, METADATA_FILE, responseSerialize(update));
 }

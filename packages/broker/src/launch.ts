@@ -4,7 +4,8 @@ import type { MetadataUpdate__Output } from "@millrace/proto";
 import type { LogStore } from "@millrace/storage";
 import { errorMessage, type Logger, type World } from "@millrace/util";
 import { type Identity, loadMetadata, saveIdentity } from "./identity.ts";
-import { BrokerNode, type BrokerTuning } from "./node.ts";
+import { BrokerNode } from "./node.ts";
+import type { BrokerTuning } from "./tuning.ts";
 
 /** What a broker is put together from. A process makes these over sockets, a simulation without. */
 export interface LaunchOptions<T extends PeerTransport> {
@@ -21,7 +22,9 @@ export interface LaunchOptions<T extends PeerTransport> {
   readonly makeTransport: (nodeId: string, clusterId: string) => T;
   readonly makeHost?: typeof createRaftHost;
   readonly onFatal: (error: Error) => void;
-  readonly tuning?: BrokerTuning;
+  readonly tuning?: Partial<BrokerTuning>;
+  /** Of old entries to replicas that are filled again; multiraft's own pace unless given. */
+  readonly catchUpBytesPerSecond?: number | undefined;
   /** Ends the wait for the controllers. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +46,7 @@ export async function launchBroker<T extends PeerTransport>(
   options: LaunchOptions<T>,
 ): Promise<LaunchedBroker<T> | undefined> {
   const { world, logger, dataDir, store, controllers } = options;
-  const { clock, random } = world;
+  const { clock, random, failpoint } = world;
   const cachedMetadata = await loadMetadata(world.disk, dataDir);
   const isKnown = options.identity.incarnation > 0 && cachedMetadata !== undefined;
   const identity = isKnown ? options.identity : await introduce(options);
@@ -51,7 +54,9 @@ export async function launchBroker<T extends PeerTransport>(
   const nodeId = `${identity.brokerId}/${identity.incarnation}`;
   const transport = options.makeTransport(nodeId, identity.clusterId);
   const makeHost = options.makeHost ?? createRaftHost;
-  const host = makeHost({ nodeId, clock, random, logger, store, transport, onFatal: options.onFatal });
+  const { onFatal, catchUpBytesPerSecond } = options;
+  const pace = catchUpBytesPerSecond === undefined ? {} : { catchUpBytesPerSecond };
+  const host = makeHost({ nodeId, clock, random, logger, store, transport, onFatal, failpoint, ...pace });
   const node = new BrokerNode({
     world,
     logger,
@@ -90,7 +95,9 @@ async function introduce(options: AnyLaunch): Promise<Identity | undefined> {
       const { clusterId, settings } = await firstCluster(controllers, signal);
       const replicationFactor = settings?.replicationFactor ?? 0;
       const identity = { ...options.identity, incarnation, clusterId, replicationFactor };
+      world.failpoint?.("broker.before-save-identity");
       await saveIdentity(world.disk, dataDir, identity);
+      world.failpoint?.("broker.after-save-identity");
       return identity;
     } catch (error) {
       if (error instanceof Superseded) throw error;
@@ -104,14 +111,16 @@ async function introduce(options: AnyLaunch): Promise<Identity | undefined> {
 class Superseded extends Error {}
 
 async function register({ controllers, world, identity, az, address, processId, signal }: AnyLaunch): Promise<number> {
-  const { brokerId, diskId } = identity;
+  const { brokerId, diskId, clusterId, incarnation } = identity;
+  world.failpoint?.("broker.before-register");
   const result = await controllers.execute(
     {
       commandId: world.random.bytes(16).toString("hex"),
-      registerBroker: { brokerId, diskId, az, address, processId },
+      registerBroker: { brokerId, diskId, az, address, processId, clusterId, incarnation },
     },
     { timeoutMs: REGISTER_TIMEOUT_MS, signal },
   );
+  world.failpoint?.("broker.after-register");
   if (result.error !== null) throw new Superseded(result.error.message);
   if (identity.incarnation > 0 && result.incarnation !== identity.incarnation) {
     throw new Superseded(

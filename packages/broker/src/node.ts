@@ -1,10 +1,19 @@
 import { ClusterMetadata, type ControllerConnection, type MetadataChange, type Watch } from "@millrace/client";
 import type { RaftHost } from "@millrace/multiraft";
-import type { BrokerHeartbeat, MetadataUpdate, MetadataUpdate__Output, Shard, Stream } from "@millrace/proto";
+import type { BrokerHeartbeat, MetadataUpdate__Output, Shard, Stream } from "@millrace/proto";
 import type { LogStore } from "@millrace/storage";
-import { errorMessage, HOUR_MS, type Logger, MIB, type Timer, type World } from "@millrace/util";
-import { type Identity, saveMetadata } from "./identity.ts";
-import { driveMembership, firstMembership, preferredLeader } from "./replica-moves.ts";
+import { ClusterClock, errorMessage, type Logger, SECOND_MS, type Timer, type World } from "@millrace/util";
+import type { Identity } from "./identity.ts";
+import { MetadataSaver } from "./metadata-saver.ts";
+import { type BrokerTuning, TUNING } from "./tuning.ts";
+import {
+  driveMembership,
+  driveRecovery,
+  firstMembership,
+  joinedUpTo,
+  preferredLeader,
+  replicasWithoutVote,
+} from "./replica-moves.ts";
 import { ByteBudget } from "./shard/byte-budget.ts";
 import { ShardLog } from "./shard/shard-log.ts";
 
@@ -21,23 +30,12 @@ export interface BrokerNodeOptions {
   readonly cachedMetadata: MetadataUpdate__Output | undefined;
   /** Says again who this broker is; the controller has forgotten it, or counts it as down. */
   readonly register: () => Promise<void>;
-  readonly tuning?: BrokerTuning | undefined;
-}
-
-/** What a simulation makes small, so that a short life sees what takes days. */
-export interface BrokerTuning {
-  /** Applied entries between two checkpoints of a shard's state. */
-  readonly checkpointEveryEntries: number;
-  /** Of retention: how long an hour is. */
-  readonly hourMs: number;
-  readonly retentionEveryMs: number;
+  readonly tuning?: Partial<BrokerTuning> | undefined;
 }
 
 const HEARTBEAT_EVERY_MS = 500;
 const HEARTBEAT_TIMEOUT_MS = 2_000;
-const TUNING: BrokerTuning = { checkpointEveryEntries: 2_000, hourMs: HOUR_MS, retentionEveryMs: 10_000 };
-const SAVE_METADATA_AFTER_MS = 500;
-const IN_FLIGHT_BYTES_MAX = 256 * MIB;
+const SKEW_S_MAX = 5;
 const SHARD_GROUP_ID_MIN = 16;
 
 /** A broker without its sockets: hosts the shards that the metadata gives it, and tells the controllers how they are. */
@@ -45,21 +43,25 @@ export class BrokerNode {
   readonly #options: BrokerNodeOptions;
   readonly #tuning: BrokerTuning;
   readonly metadata: ClusterMetadata;
+  readonly #saver: MetadataSaver;
   readonly #shards = new Map<number, ShardLog>();
   readonly #deleting = new Set<number>();
   /** Children of reshards that are under way, by stream: hosted, and not part of the stream yet. */
   readonly #pendingChildren = new Map<number, readonly Shard[]>();
-  readonly budget = new ByteBudget(IN_FLIGHT_BYTES_MAX);
+  /** Of all that records and their retention are timed by. */
+  readonly #clock: ClusterClock;
+  readonly budget: ByteBudget;
   readonly #watch: Watch;
   readonly #timers = new Set<Timer>();
   readonly #leaderChanges = new Set<number>();
   readonly #closeWatched = new Set<number>();
-  #isSaving = false;
   #isHeartbeatDue = false;
   #isHeartbeatRunning = false;
   /** Something to tell came up while a heartbeat was on its way. */
   #isMissed = false;
   #isRegistered = false;
+  /** As the controllers said last. */
+  #laggingReplicas = 0;
   /** The newest version that the controllers' leader is known to have; undefined before it has answered this process. */
   #knownVersion: number | undefined;
   /** There are shards to host that are not here yet. */
@@ -68,12 +70,15 @@ export class BrokerNode {
 
   constructor(options: BrokerNodeOptions) {
     this.#options = options;
-    this.#tuning = options.tuning ?? TUNING;
+    this.#clock = new ClusterClock(options.world.clock);
+    this.#tuning = { ...TUNING, ...options.tuning };
+    this.budget = new ByteBudget(this.#tuning.inFlightBytesMax);
     this.metadata = new ClusterMetadata({ clock: options.world.clock });
+    this.#saver = new MetadataSaver({ ...options, metadata: this.metadata });
     this.metadata.onChange((change) => this.#metadataChanged(change));
     if (options.cachedMetadata !== undefined) this.metadata.apply({ ...options.cachedMetadata, full: true });
     this.#watch = options.controllers.watch((update) => {
-      this.metadata.apply(update);
+      if (this.#isOurs(update)) this.metadata.apply(update);
     });
     options.host.onLeaderChange((groupId) => {
       this.#leaderChanges.add(groupId);
@@ -101,11 +106,30 @@ export class BrokerNode {
     if (!this.#isRegistered) return ["the controllers have not answered yet"];
     let leaderless = 0;
     for (const shard of this.#shards.values()) if (shard.group.leaderId === undefined) leaderless++;
-    return leaderless === 0 ? [] : [`${leaderless} shards have no leader that is known here`];
+    const reasons = leaderless === 0 ? [] : [`${leaderless} shards have no leader that is known here`];
+    if (this.#laggingReplicas > 0)
+      reasons.push(`${this.#laggingReplicas} replicas here lack entries that are committed`);
+    return reasons;
   }
 
   get problems(): string[] {
-    return this.#options.store.canAppend() ? [] : ["the disk is nearly full: puts are refused"];
+    const problems = [];
+    if (!this.#options.store.canAppend()) problems.push("the disk is nearly full: puts are refused");
+    const skewS = Math.round(this.#clock.skewMs / 1_000);
+    if (Math.abs(skewS) > SKEW_S_MAX) {
+      problems.push(
+        `the clock is ${Math.abs(skewS)} s ${skewS > 0 ? "ahead of" : "behind"} the cluster's: see to its NTP`,
+      );
+    }
+    return problems;
+  }
+
+  /** Controllers that begin anew where others were know nothing of what is here, and would have it thrown away. */
+  #isOurs({ cluster }: MetadataUpdate__Output): boolean {
+    const { identity, logger } = this.#options;
+    if (cluster === null || cluster.clusterId === identity.clusterId) return true;
+    logger.error({ theirs: cluster.clusterId, ours: identity.clusterId }, "these controllers are another cluster's");
+    return false;
   }
 
   #every(periodMs: number, run: () => void): void {
@@ -135,7 +159,7 @@ export class BrokerNode {
     }
     if (this.#isCurrent) this.#becomeCurrent();
     this.#closeParents();
-    this.#saveMetadataSoon();
+    this.#saver.soon();
     this.#heartbeatSoon();
   }
 
@@ -161,6 +185,7 @@ export class BrokerNode {
     const { nodeId } = this.#options;
     if (status === "DELETING") return;
     for (const shard of [...shards, ...(reshard?.children ?? [])]) {
+      if (shard.forgotten.includes(nodeId)) continue;
       if (shard.replicas.includes(nodeId) || shard.joining === nodeId) this.#host(shard);
     }
   }
@@ -183,19 +208,42 @@ export class BrokerNode {
 
   /** While a replica moves nobody throws anything away: who left, and who was to join, may count as a member still. */
   #isWanted(groupId: number): boolean {
+    const { nodeId } = this.#options;
     const shard = this.#placed(groupId);
-    if (shard === undefined) return false;
-    return shard.joining !== "" || shard.replicas.includes(this.#options.nodeId);
+    if (shard?.forgotten.includes(nodeId) === true) return false;
+    if (shard !== undefined && (shard.joining !== "" || shard.replicas.includes(nodeId))) return true;
+    if (groupId > (this.metadata.identity?.restoredGroupIdMax ?? 0)) return false;
+    // The metadata is a copy that may be older than this replica: only what it says in so many words counts.
+    const isDeleted = this.metadata.shardByGroup(groupId)?.stream.stream.status === "DELETING";
+    return !isDeleted && shard?.left.includes(nodeId) !== true;
+  }
+
+  /** Shards that are to go on from this broker's replica alone. Never by old metadata. */
+  #recoverShards(): void {
+    if (!this.#isCurrent) return;
+    for (const [groupId, { group }] of this.#shards) {
+      const placed = this.#placed(groupId);
+      if (placed === undefined || placed.forgotten.length === 0) continue;
+      const { commitIndex, lastIndex } = group;
+      if (!driveRecovery(group, placed, this.#options.nodeId)) continue;
+      const { forgotten } = placed;
+      this.#options.logger.warn(
+        { groupId, forgotten, commitIndex, lastIndex, term: group.term },
+        "UNSAFE RECOVERY: this shard goes on from this replica alone; what only the others had is lost",
+      );
+    }
   }
 
   /** The groups led here whose replicas move, and are where they are wished. */
   #movedGroups(): number[] {
+    const { nodeId, world } = this.#options;
+    const { failpoint } = world;
     const moved: number[] = [];
     for (const [groupId, { group, isLeading }] of this.#shards) {
       const placed = isLeading ? this.#placed(groupId) : undefined;
       if (placed === undefined) continue;
       const isConnected = (peer: string): boolean => this.#options.host.isConnected(peer);
-      const isMoved = driveMembership(group, placed, this.#options.nodeId, isConnected);
+      const isMoved = driveMembership(group, placed, { nodeId, isConnected, failpoint });
       if (isMoved && placed.joining !== "") moved.push(groupId);
     }
     return moved;
@@ -218,11 +266,13 @@ export class BrokerNode {
   #closeParents(): void {
     for (const shard of this.#closing()) {
       if (shard.position.closed) continue;
+      this.#options.world.failpoint?.("broker.before-close-parent");
       shard.close();
       if (this.#closeWatched.has(shard.groupId)) continue;
       this.#closeWatched.add(shard.groupId);
       const stopListening = shard.onCommit(() => {
         if (!shard.position.closed) return;
+        this.#options.world.failpoint?.("broker.after-close-parent");
         stopListening();
         this.#closeWatched.delete(shard.groupId);
         this.#heartbeatSoon();
@@ -233,22 +283,34 @@ export class BrokerNode {
   #host(placed: Shard): void {
     const { groupId } = placed;
     this.#shards.get(groupId)?.group.preferLeader(preferredLeader(placed));
+    this.#shards.get(groupId)?.group.joined(joinedUpTo(placed, this.#options.nodeId));
     if (this.#shards.has(groupId) || this.#deleting.has(groupId) || this.#isClosed) return;
-    const { store, host, world, nodeId } = this.#options;
+    const { store, host, world } = this.#options;
+    const { failpoint } = world;
     if (!this.#isCurrent && store.summary(groupId) === undefined) {
       this.#hasWaiting = true;
       return;
     }
-    const shard = new ShardLog({ groupId, store, clock: world.clock, budget: this.budget });
+    const shard = new ShardLog({
+      ...{ groupId, store, failpoint },
+      clock: this.#clock,
+      createdAtMs: placed.createdAtS * SECOND_MS,
+      budget: this.budget,
+    });
     this.#shards.set(groupId, shard);
+    failpoint?.("broker.before-open-shard");
     const group = host.openGroup({
       groupId,
-      membership: firstMembership(placed, nodeId),
+      membership: firstMembership(placed),
+      termMin: placed.termMin,
+      joinId: placed.joining === this.#options.nodeId ? placed.joinId : 0,
       stateMachine: shard,
       preferredLeader: preferredLeader(placed),
       checkpointEveryEntries: this.#tuning.checkpointEveryEntries,
     });
+    group.joined(joinedUpTo(placed, this.#options.nodeId));
     shard.attach(group);
+    failpoint?.("broker.after-open-shard");
   }
 
   #drop(groupId: number): void {
@@ -259,9 +321,12 @@ export class BrokerNode {
 
   #delete(groupId: number): void {
     this.#deleting.add(groupId);
+    const { failpoint } = this.#options.world;
+    failpoint?.("broker.before-drop-shard");
     this.#options.host.deleteGroup(groupId).then(
       () => {
         this.#deleting.delete(groupId);
+        failpoint?.("broker.after-drop-shard");
         this.#heartbeatSoon();
       },
       // The store has failed, and with it the node: it says so itself.
@@ -276,36 +341,6 @@ export class BrokerNode {
       if (!isOld || this.#shards.has(groupId) || this.#deleting.has(groupId)) continue;
       if (!this.#isWanted(groupId)) this.#delete(groupId);
     }
-  }
-
-  #saveMetadataSoon(): void {
-    if (this.#isSaving) return;
-    this.#isSaving = true;
-    const { world, dataDir, logger } = this.#options;
-    const timer = world.clock.setTimer(SAVE_METADATA_AFTER_MS, () => {
-      this.#timers.delete(timer);
-      this.#isSaving = false;
-      if (this.#isClosed) return;
-      saveMetadata(world.disk, dataDir, this.#wholeMetadata()).catch((error: unknown) => {
-        logger.warn(
-          { error: errorMessage(error) },
-          "metadata not saved: a restart without controllers would not serve",
-        );
-      });
-    });
-    this.#timers.add(timer);
-  }
-
-  #wholeMetadata(): MetadataUpdate {
-    const { metadata } = this;
-    return {
-      version: metadata.version,
-      full: true,
-      streams: [...metadata.allStreams()].map(({ stream }): Stream => stream),
-      brokers: [...metadata.brokers],
-      brokersChanged: true,
-      cluster: metadata.identity ?? null,
-    };
   }
 
   // ---- what the controllers are told
@@ -329,6 +364,7 @@ export class BrokerNode {
     this.#isHeartbeatRunning = true;
     this.#leaderChanges.clear();
     this.#closeParents();
+    this.#recoverShards();
     this.#sendHeartbeat()
       .catch((error: unknown) => {
         this.#options.logger.debug({ error: errorMessage(error) }, "no controller heard the heartbeat");
@@ -341,10 +377,15 @@ export class BrokerNode {
   }
 
   async #sendHeartbeat(): Promise<void> {
-    const { controllers, register } = this.#options;
+    const { controllers, register, world } = this.#options;
+    const askedAtMs = this.#clock.monotonicMs();
+    world.failpoint?.("broker.before-heartbeat");
     const heard = await controllers.heartbeat(this.#report(), { timeoutMs: HEARTBEAT_TIMEOUT_MS });
     if (this.#isClosed) return;
-    const { registered, version } = heard;
+    world.failpoint?.("broker.after-heartbeat");
+    const { registered, version, clusterNowMs, laggingReplicas } = heard;
+    this.#clock.heard(clusterNowMs, askedAtMs);
+    this.#laggingReplicas = laggingReplicas;
     const wasCurrent = this.#isCurrent;
     this.#knownVersion = Math.max(this.#knownVersion ?? 0, version);
     if (!wasCurrent && this.#isCurrent) {
@@ -364,7 +405,9 @@ export class BrokerNode {
         .followers()
         .filter((follower) => this.#isLagging(shard, follower.nodeId, follower.matchIndex))
         .map((follower) => follower.nodeId);
-      ledGroups.push({ groupId, term: shard.group.term, laggingNodes });
+      const placed = this.metadata.shardByGroup(groupId)?.shard;
+      const notVoting = placed === undefined ? [] : replicasWithoutVote(shard.group, placed, nodeId);
+      ledGroups.push({ groupId, term: shard.group.term, laggingNodes: [...new Set([...laggingNodes, ...notVoting])] });
     }
     return {
       nodeId,
@@ -376,6 +419,7 @@ export class BrokerNode {
       freeBytes: store.stats().freeBytes,
       problems: this.problems,
       movedGroups: this.#movedGroups(),
+      nowMs: this.#options.world.clock.nowMs(),
       closedGroups: [...this.#closing()].filter((shard) => shard.position.closed).map((shard) => shard.groupId),
     };
   }
@@ -403,8 +447,8 @@ export class BrokerNode {
     if (!this.#isCurrent) return gone;
     const { nodeId, store } = this.#options;
     for (const { stream } of this.metadata.allStreams()) {
-      for (const { groupId, left } of [...stream.shards, ...(stream.reshard?.children ?? [])]) {
-        if (stream.status !== "DELETING" && !left.includes(nodeId)) continue;
+      for (const { groupId, left, forgotten } of [...stream.shards, ...(stream.reshard?.children ?? [])]) {
+        if (stream.status !== "DELETING" && ![...left, ...forgotten].includes(nodeId)) continue;
         const isHere = this.#shards.has(groupId) || this.#deleting.has(groupId) || store.summary(groupId) !== undefined;
         if (!isHere) gone.push(groupId);
       }
@@ -412,8 +456,10 @@ export class BrokerNode {
     return gone;
   }
 
+  /** Not before the cluster has said what time it is: what is deleted by a wrong clock is lost. */
   #expire(): void {
-    const nowMs = this.#options.world.clock.nowMs();
+    if (!this.#clock.isConfirmed) return;
+    const nowMs = this.#clock.nowMs();
     for (const [groupId, shard] of this.#shards) {
       const view = this.metadata.shardByGroup(groupId);
       if (view !== undefined && shard.isLeading)
@@ -421,11 +467,12 @@ export class BrokerNode {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#watch.close();
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    await this.#saver.close();
   }
 }
 

@@ -34,8 +34,11 @@ export async function openBrokerStore(options: OpenStoreOptions): Promise<LogSto
       "the journal cannot be trusted and is set aside: this broker begins anew, and is filled from its peers",
     );
     await world.disk.makeDirectory(target);
+    world.failpoint?.("set-aside.before-identity");
     await moveIdentity(world.disk, dataDir, target);
+    world.failpoint?.("set-aside.before-journal");
     await setJournalAside(world.disk, { directory: dataDir, target, index });
+    world.failpoint?.("set-aside.after-journal");
     return open();
   }
 }

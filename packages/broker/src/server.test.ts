@@ -14,14 +14,21 @@ import {
   ShardThrottled,
 } from "@millrace/client";
 import { readBatchHeader, recordsOf } from "@millrace/proto";
-import { realWorld, silentLogger } from "@millrace/util";
+import { type Disk, realWorld, silentLogger } from "@millrace/util";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RunningBroker, startBroker } from "./server.ts";
 
 const world = realWorld();
 const { clock, random } = world;
-const base = { world, logger: silentLogger, onFatal: (error: Error) => fatal.push(error) };
+/** Of broker-0: metadata that are being saved, and at most at once. */
+const saves = { now: 0, most: 0, done: 0 };
+const METADATA_FILE = join("broker-0", "metadata.pb");
+const base = {
+  world: { ...world, disk: slowMetadata(world.disk) },
+  logger: silentLogger,
+  onFatal: (error: Error) => fatal.push(error),
+};
 const fatal: Error[] = [];
 let directory: string;
 let controllerPorts: number[];
@@ -62,6 +69,32 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
   expect(fatal).toEqual([]);
 }, 30_000);
+
+/** A disk on which broker-0's metadata take longer than the pause between two savings. */
+function slowMetadata(disk: Disk): Disk {
+  const slow: Pick<Disk, "open" | "rename"> = {
+    open: (path, options) => {
+      if (path.endsWith(`${METADATA_FILE}.new`)) saves.most = Math.max(saves.most, ++saves.now);
+      return disk.open(path, options);
+    },
+    rename: async (from, to) => {
+      if (to.endsWith(METADATA_FILE)) {
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        saves.now--;
+        saves.done++;
+      }
+      await disk.rename(from, to);
+    },
+  };
+  return new Proxy(disk, {
+    get: (target, name) => (name === "open" || name === "rename" ? slow[name] : bound(target, name)),
+  });
+}
+
+function bound(target: Disk, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name);
+  return typeof value === "function" ? value.bind(target) : value;
+}
 
 async function start(i: number): Promise<void> {
   const az = `az-${"abc"[i]}`;
@@ -203,3 +236,13 @@ test("a deleted stream is gone from every broker", async () => {
   await connection.execute({ commandId: "delete", deleteStream: { key } }, { timeoutMs: 5_000 });
   await until(() => metadata.shardByGroup(groupId) === undefined);
 }, 30_000);
+
+test("metadata that change while they are saved are saved again, one saving at a time", async () => {
+  const before = saves.done;
+  for (let change = 0; change < 4; change++) {
+    await createStream(`change-${change}`, 1);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+  }
+  await until(() => saves.done >= before + 2 && saves.now === 0);
+  expect(saves.most).toBe(1);
+});

@@ -1,9 +1,9 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server } from "@grpc/grpc-js";
 import { connectControllers } from "@millrace/client";
 import { GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
-import { Peer, ShardLog } from "@millrace/proto";
+import { type NodeCredentials, Peer, PLAIN_TEXT, ShardLog } from "@millrace/proto";
 import { type IndexOpener, type LogStore, openLogStore } from "@millrace/storage";
-import { errorMessage, type Logger, MIB, type World } from "@millrace/util";
+import { errorMessage, type Logger, MIB, scaledToMemory, type Tracer, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
 import { loadIdentity } from "./identity.ts";
 import { type LaunchedBroker, launchBroker } from "./launch.ts";
@@ -11,6 +11,7 @@ import { brokerMetrics } from "./metrics.ts";
 import { openBrokerStore } from "./open-store.ts";
 import { shardLogHandlers } from "./service/shard-log-service.ts";
 import { shardEntryAttributes } from "./shard/entries.ts";
+import { TUNING } from "./tuning.ts";
 
 export interface BrokerOptions {
   readonly world: World;
@@ -25,8 +26,12 @@ export interface BrokerOptions {
   readonly dataDir: string;
   /** host:port of every controller. */
   readonly controllers: readonly string[];
+  readonly tracer?: Tracer;
+  /** Plain text unless given. */
+  readonly nodeCredentials?: NodeCredentials;
   /** The journal's index; RocksDB unless given. */
   readonly index?: IndexOpener;
+  readonly catchUpBytesPerSecond?: number;
 }
 
 export interface RunningBroker {
@@ -47,7 +52,7 @@ const LEADERSHIP_TIMEOUT_MS = 3_000;
  * when it has been here before. @throws Error when the data folder or the address cannot be had
  */
 export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
-  const { world, logger, dataDir, listen, brokerId } = options;
+  const { world, logger, dataDir, listen, brokerId, nodeCredentials = PLAIN_TEXT } = options;
   await world.disk.makeDirectory(dataDir);
   const metrics = brokerMetrics(options.registry);
   const open = (): Promise<LogStore> =>
@@ -57,7 +62,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
         directory: dataDir,
         attributesOf: shardEntryAttributes,
         segmentSizeBytes: SEGMENT_SIZE_BYTES,
-        cacheSizeBytes: CACHE_SIZE_BYTES,
+        cacheSizeBytes: scaledToMemory(CACHE_SIZE_BYTES),
         reservedFreeBytes: RESERVED_FREE_BYTES,
         ballastSizeBytes: BALLAST_SIZE_BYTES,
       },
@@ -80,6 +85,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       logger,
       observer: metrics,
       clock,
+      tracer: options.tracer,
     }),
   );
   server.addService(Peer.service, {
@@ -88,20 +94,22 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       else running.transport.handlers.exchange(call);
     },
   });
-  const port = await bind(server, listen);
+  const port = await bind(server, listen, nodeCredentials);
   const host = listen.slice(0, listen.lastIndexOf(":"));
   const address = options.advertise ?? `${host}:${port}`;
   const { random } = world;
-  const controllers = connectControllers({ addresses: options.controllers, clock, random, logger });
+  const controllers = connectControllers({ addresses: options.controllers, clock, random, logger, nodeCredentials });
   const stop = new AbortController();
   const started = launchBroker({
     ...options,
+    tuning: { inFlightBytesMax: scaledToMemory(TUNING.inFlightBytesMax) },
     identity,
     address,
     processId: process.pid,
     store,
     controllers,
-    makeTransport: (nodeId, clusterId) => new GrpcPeerTransport({ nodeId, clusterId, clock, random, logger }),
+    makeTransport: (nodeId, clusterId) =>
+      new GrpcPeerTransport({ nodeId, clusterId, clock, random, logger, nodeCredentials }),
     signal: stop.signal,
   }).then(
     (value) => {
@@ -120,7 +128,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       stop.abort();
       await started;
       await running?.host.transferAllLeadership(Math.min(graceMs, LEADERSHIP_TIMEOUT_MS));
-      running?.node.close();
+      await running?.node.close();
       await running?.host.close();
       controllers.close();
       server.forceShutdown();
@@ -129,9 +137,9 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   };
 }
 
-function bind(server: Server, listen: string): Promise<number> {
+function bind(server: Server, listen: string, { server: credentials }: NodeCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(listen, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(new Error(`cannot listen on ${listen}: ${error.message}`, { cause: error }));
     });

@@ -13,8 +13,12 @@ export type BeginReshard__Output = Kind<"beginReshard">;
 export type RequestClose__Output = Kind<"requestClose">;
 export type CompleteReshard__Output = Kind<"completeReshard">;
 export type BeginMove__Output = Kind<"beginMove">;
+export type CancelMove__Output = Kind<"cancelMove">;
 export type CompleteMove__Output = Kind<"completeMove">;
 export type RemoveBroker__Output = Kind<"removeBroker">;
+export type RecoverShard__Output = Kind<"recoverShard">;
+export type UpdateLeases__Output = Kind<"updateLeases">;
+export type RemoveGroup__Output = Kind<"removeGroup">;
 export type ReplicaDropped__Output = Kind<"replicaDropped">;
 
 const TIME_SIZE_BYTES = 8;

@@ -5,6 +5,8 @@ import type { ClusterState } from "./state/cluster-state.ts";
 
 /** Silence after which a broker counts as down. */
 export const BROKER_DOWN_AFTER_MS = 2_000;
+/** Clocks that are kept right by anything at all differ by less. */
+const CLOCKS_AGREE_WITHIN_MS = 5_000;
 
 interface Heard {
   atMs: number;
@@ -72,19 +74,39 @@ export class Liveness {
   }
 
   /**
-   * Groups whose leaders say that the members are what was wished for, with the metadata version by which they say so: a leader
-   * speaks of the wish that it knows, which may be an earlier one.
+   * Groups whose leaders say that the members are what was wished for, with the metadata version by which they say so (a leader
+   * speaks of the wish that it knows, which may be an earlier one) and their terms.
    */
-  movedGroups(nowMs: number): Map<number, number> {
-    const moved = new Map<number, number>();
+  movedGroups(nowMs: number): Map<number, { readonly version: number; readonly term: number }> {
+    const moved = new Map<number, { readonly version: number; readonly term: number }>();
     for (const [nodeId, { heartbeat }] of this.#heard) {
       if (!this.isAlive(nodeId, nowMs)) continue;
-      const { metadataVersion, movedGroups } = heartbeat;
+      const { metadataVersion: version, movedGroups, ledGroups } = heartbeat;
       for (const groupId of movedGroups) {
-        moved.set(groupId, Math.max(moved.get(groupId) ?? 0, metadataVersion));
+        const term = ledGroups.find((led) => led.groupId === groupId)?.term ?? 0;
+        if ((moved.get(groupId)?.version ?? -1) < version) moved.set(groupId, { version, term });
       }
     }
     return moved;
+  }
+
+  /**
+   * The time as clocks that are right show it, of which there are more than of wrong ones among `brokers` (all there are, also those
+   * that are down); 0 while it is not known. Two clocks that disagree, with a third not heard, say that one of them is wrong, and not
+   * which: by a time that is too late records would be deleted at once, and with one that is too early stored as if they had expired.
+   */
+  clusterNowMs(brokers: number, nowMs: number): number {
+    const clocks: number[] = [];
+    for (const [nodeId, { heartbeat, atMs }] of this.#heard) {
+      if (heartbeat.nowMs > 0 && this.isAlive(nodeId, nowMs)) clocks.push(heartbeat.nowMs + Math.floor(nowMs - atMs));
+    }
+    if (clocks.length * 2 <= brokers) return 0;
+    clocks.sort((one, other) => one - other);
+    const wrongMax = (brokers - 1) >> 1;
+    if (clocks.length > 2 * wrongMax) return clocks[wrongMax] as number;
+    const [first = 0] = clocks;
+    const last = clocks.at(-1) ?? 0;
+    return last - first <= CLOCKS_AGREE_WITHIN_MS ? first : 0;
   }
 
   problemsOf(nodeId: string): readonly string[] {
@@ -108,6 +130,28 @@ export class Liveness {
     return leaders;
   }
 
+  /**
+   * Replicas of this broker that lack committed entries, or that their leaders do not reach; those of its earlier disks that are not
+   * filled yet; and those of which nobody alive says that it leads them: what is not known to have caught up has not.
+   */
+  laggingReplicasOf(nodeId: string, state: ClusterState, nowMs: number): number {
+    const leaders = this.leaders(nowMs);
+    const brokerId = state.brokers.get(nodeId)?.brokerId;
+    if (brokerId === undefined) return 0;
+    let count = 0;
+    for (const { status, shards } of state.streams.values()) {
+      if (status === "CREATING" || status === "DELETING") continue;
+      for (const { groupId, replicas, joining } of shards) {
+        const own = [...replicas, joining].filter((each) => state.brokers.get(each)?.brokerId === brokerId);
+        if (own.length === 0) continue;
+        const leader = leaders.get(groupId);
+        if (leader === undefined || !own.every((each) => each === nodeId) || leader.laggingNodes.includes(nodeId))
+          count++;
+      }
+    }
+    return count;
+  }
+
   /** Shards that lack a copy that keeps up, and shards without a leader. */
   shardHealth(state: ClusterState, nowMs: number): { underReplicated: number; leaderless: number } {
     const leaders = this.leaders(nowMs);
@@ -115,11 +159,12 @@ export class Liveness {
     let leaderless = 0;
     for (const { status, shards } of state.streams.values()) {
       if (status === "DELETING") continue;
-      for (const { groupId, replicas } of shards) {
+      for (const { groupId, replicas, forgotten } of shards) {
         const leader = leaders.get(groupId);
         if (leader === undefined) leaderless++;
         const isFull =
           leader !== undefined &&
+          forgotten.length === 0 &&
           replicas.length >= state.replicationFactor &&
           replicas.every(
             (nodeId) =>

@@ -1,18 +1,27 @@
-import type { Entry } from "@millrace/raft";
+import { type Entry, isJoint, isVoter, type Membership } from "@millrace/raft";
 import type { GroupHandle, RaftHost, StateMachine } from "@millrace/multiraft";
-import { KIB, type Logger, type Timer, type World } from "@millrace/util";
+import { ClusterClock, KIB, type Logger, type Timer, type World } from "@millrace/util";
 import { decodeCommandEntry, encodeCommandEntry } from "./command.ts";
+import { AFTER_COMMAND } from "./command-failpoints.ts";
 import { decide } from "./decisions/decide.ts";
+import { MAY_PASS } from "./decisions/decision.ts";
+import { newestIncarnations } from "./decisions/placement.ts";
 import { CommandInterrupted, MalformedCommand, NotControllerLeader } from "./errors.ts";
 import { Liveness } from "./liveness.ts";
+import { Admissions } from "./membership/admissions.ts";
+import { controllerOf, voterOf } from "./membership/member-id.ts";
 import { type CommandReport, PendingCommands } from "./pending-commands.ts";
 import type {
+  BackupResult,
   BrokerHeartbeat__Output,
   ClusterStatus,
   Command,
   Command__Output,
   CommandResult__Output,
   HeartbeatResult,
+  LeasesRequest__Output,
+  LeasesResult,
+  NodeStatus,
 } from "./protocol.ts";
 import { RECONCILERS } from "./reconcilers/reconcilers.ts";
 import { ClusterState } from "./state/cluster-state.ts";
@@ -26,9 +35,7 @@ const COMMAND_SIZE_BYTES_MAX = 256 * KIB;
 const RECONCILE_EVERY_MS = 100;
 /** A reconcile that comes so late was kept from running. */
 const PAUSE_MS_MIN = 500;
-const CHECKPOINT_EVERY_ENTRIES = 500;
-/** Then the state takes the log's place. Who lacks the last of it is sent the state, which is small. */
-const LOG_ENTRIES_MAX = 4_000;
+const TUNING: ControllerTuning = { checkpointEveryEntries: 500, logEntriesMax: 4_000 };
 const TOKEN_KEY_SIZE_BYTES = 32;
 
 /** Of a cluster that begins; one that exists keeps its own. */
@@ -41,6 +48,14 @@ export interface InitialSettings {
   readonly replaceBrokerAfterS?: number;
 }
 
+/** What a simulation makes small, so that a short life sees what takes days. */
+export interface ControllerTuning {
+  /** Applied entries between two checkpoints of the state. */
+  readonly checkpointEveryEntries: number;
+  /** Then the state takes the log's place. Who lacks the last of it is sent the state, which is small. */
+  readonly logEntriesMax: number;
+}
+
 export interface ControllerNodeOptions {
   readonly world: World;
   readonly logger: Logger;
@@ -51,35 +66,48 @@ export interface ControllerNodeOptions {
   readonly peers: ReadonlyMap<string, string>;
   readonly initialSettings: InitialSettings;
   readonly host: RaftHost;
+  /** Its disk is one of those that the group began with; else it listens until the others have made it a member (ADR 0008). */
+  readonly isFounder: boolean;
+  readonly tuning?: Partial<ControllerTuning> | undefined;
 }
+
+const NOBODY: Membership = { voters: [], votersOutgoing: [], learners: [] };
 
 /** One controller without its sockets: the replicated state, what follows it, and what the leader does about it. */
 export class ControllerNode implements StateMachine {
   readonly #options: ControllerNodeOptions;
+  readonly #tuning: ControllerTuning;
   readonly #group: GroupHandle;
   readonly #pending: PendingCommands;
   readonly #liveness = new Liveness();
   readonly #wishes = new Set<string>();
+  readonly #admissions: Admissions;
   readonly watchers: Watchers;
   #state = new ClusterState();
   #timer: Timer | undefined;
   #lastReconcileMs: number;
+  /** Of what commands say when they were decided. */
+  readonly #clock: ClusterClock;
   #isClosed = false;
 
   constructor(options: ControllerNodeOptions) {
     this.#options = options;
+    this.#tuning = { ...TUNING, ...options.tuning };
     this.#pending = new PendingCommands(options.world.clock);
     this.#lastReconcileMs = options.world.clock.monotonicMs();
-    this.watchers = new Watchers(() => this.#state);
+    this.#clock = new ClusterClock(options.world.clock);
+    this.watchers = new Watchers(() => this.#state, options.world.failpoint);
+    const { host, isFounder, controllerId } = options;
     const voters = [...options.peers.keys()].toSorted();
-    this.#group = options.host.openGroup({
+    this.#group = host.openGroup({
       groupId: CONTROLLER_GROUP_ID,
-      membership: { voters, votersOutgoing: [], learners: [] },
+      membership: isFounder ? { ...NOBODY, voters } : NOBODY,
       stateMachine: this,
-      preferredLeader: voters[0],
-      checkpointEveryEntries: CHECKPOINT_EVERY_ENTRIES,
+      preferredLeader: isFounder ? voters[0] : undefined,
+      checkpointEveryEntries: this.#tuning.checkpointEveryEntries,
     });
-    options.host.setPeers(options.peers);
+    this.#admissions = new Admissions(this.#group, host, options.logger);
+    host.setPeers(new Map([...options.peers].filter(([id]) => id !== controllerId)));
     this.#scheduleReconcile();
   }
 
@@ -96,11 +124,28 @@ export class ControllerNode implements StateMachine {
   }
 
   get leaderAddress(): string | undefined {
-    return this.#group.leaderId === undefined ? undefined : this.#options.peers.get(this.#group.leaderId);
+    const { leaderId } = this.#group;
+    return leaderId === undefined ? undefined : this.#options.peers.get(controllerOf(leaderId));
+  }
+
+  /** By a membership that stays: another disk may be lost now. */
+  get isVoter(): boolean {
+    const { membership, isMembershipCommitted } = this.#group;
+    return isMembershipCommitted && !isJoint(membership) && isVoter(membership, this.#options.host.nodeId);
+  }
+
+  /** It has had a part in the group. */
+  get isMember(): boolean {
+    return this.#options.isFounder || this.#group.appliedIndex > 0;
+  }
+
+  askedToJoin(controllerId: string, memberId: string): void {
+    this.#admissions.asked(controllerId, memberId, this.#options.world.clock.monotonicMs());
   }
 
   /** Why this replica does not serve yet; empty when it does. */
   get reasonsNotReady(): string[] {
+    if (!this.#options.isFounder && !this.isVoter) return ["new disk, being filled by the other controllers"];
     if (this.#group.leaderId === undefined) return ["the controllers have no leader"];
     if (this.#state.cluster === undefined) return ["the cluster is not initialised yet"];
     return [];
@@ -120,31 +165,59 @@ export class ControllerNode implements StateMachine {
   /** Resolves when it is applied here. @throws NotControllerLeader, CommandInterrupted, MalformedCommand */
   execute(command: Command): Promise<CommandResult__Output> {
     if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
-    const { commandId = "" } = command;
+    const commandId = this.#attemptOf(command.commandId ?? "");
     const known = this.#state.resultOf(commandId);
     if (known !== undefined) return Promise.resolve(known);
     const inFlight = this.#pending.outcomeOf(commandId);
     if (inFlight !== undefined) return inFlight;
     if (this.#pending.count >= PENDING_MAX) throw new CommandInterrupted("too many commands at once");
-    const { clock } = this.#options.world;
-    const entry = encodeCommandEntry(clock.nowMs(), command);
+    // The cluster's time, or what it was when it was known last.
+    this.#clock.heard(this.#clusterNowMs, this.#clock.monotonicMs());
+    const entry = encodeCommandEntry(this.#clock.nowMs(), {
+      ...command,
+      commandId,
+    });
     if (entry.length > COMMAND_SIZE_BYTES_MAX) {
       throw new MalformedCommand(`a command has at most ${COMMAND_SIZE_BYTES_MAX} bytes`);
     }
+    const { failpoint } = this.#options.world;
+    failpoint?.("controller.before-propose");
     const proposal = this.#group.propose(entry);
     if (proposal === undefined) throw new NotControllerLeader(this.leaderAddress);
+    failpoint?.("controller.after-propose");
     return this.#pending.add(commandId, proposal);
+  }
+
+  /**
+   * The id that a command is decided under now: another one after each refusal that may have passed. The state machine remembers
+   * every answer by its id, and replicas of the release before do as well, so it is the leader who gives a new one.
+   */
+  #attemptOf(commandId: string): string {
+    for (let attempt = 1, id = commandId; ; attempt++, id = `${commandId}#${attempt}`) {
+      const refusal = this.#state.resultOf(id)?.error;
+      if (refusal === undefined || refusal === null || !MAY_PASS.has(refusal.code)) return id;
+    }
   }
 
   heartbeat(heartbeat: BrokerHeartbeat__Output): HeartbeatResult {
     if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
     this.#excuseOwnPause();
     const registered = this.#state.brokers.has(heartbeat.nodeId);
+    const nowMs = this.#options.world.clock.monotonicMs();
     if (registered) {
-      this.#liveness.heartbeat(heartbeat, this.#options.world.clock.monotonicMs());
+      this.#liveness.heartbeat(heartbeat, nowMs);
+      this.#options.world.failpoint?.("controller.after-heartbeat");
       this.#reconcile();
     }
-    return { registered, version: this.#state.version };
+    const laggingReplicas = this.#liveness.laggingReplicasOf(heartbeat.nodeId, this.#state, nowMs);
+    return { registered, version: this.#state.version, clusterNowMs: this.#clusterNowMs, laggingReplicas };
+  }
+
+  /** The cluster's; 0 while too few brokers are heard. */
+  get #clusterNowMs(): number {
+    // As many as there are to be, while some have not registered yet.
+    const brokers = Math.max(newestIncarnations(this.#state).length, this.#state.replicationFactor);
+    return this.#liveness.clusterNowMs(brokers, this.#clock.monotonicMs());
   }
 
   async status(signal: AbortSignal): Promise<ClusterStatus> {
@@ -154,7 +227,7 @@ export class ControllerNode implements StateMachine {
     return {
       version: this.#state.version,
       clusterId: this.#state.cluster?.clusterId ?? "",
-      nodes: [...controllerStatus(this.#options), ...brokerStatus(this.#state, this.#liveness)],
+      nodes: [...this.#controllerStatus(), ...brokerStatus(this.#state, this.#liveness)],
       streams: this.#state.streams.size,
       underReplicatedShards: underReplicated,
       leaderlessShards: leaderless,
@@ -162,16 +235,46 @@ export class ControllerNode implements StateMachine {
     };
   }
 
+  #controllerStatus(): NodeStatus[] {
+    const applicantOf = (controllerId: string): string | undefined => this.#admissions.applicantOf(controllerId);
+    return controllerStatus({ ...this.#options, membership: this.#group.membership, applicantOf });
+  }
+
+  async leases({ streamId, group }: LeasesRequest__Output, signal: AbortSignal): Promise<LeasesResult> {
+    if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
+    await this.#group.readBarrier(signal);
+    const { groups } = this.#state;
+    const leases = groups.leasesOf(streamId, group);
+    return {
+      exists: leases !== undefined,
+      leases: [...(leases?.values() ?? [])],
+      groups: groups.groupsOf(streamId),
+    };
+  }
+
+  /** What every replica would have after everything that was acknowledged before. */
+  async backup(signal: AbortSignal): Promise<BackupResult> {
+    if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
+    await this.#group.readBarrier(signal);
+    const { version, cluster } = this.#state;
+    return { version, clusterId: cluster?.clusterId ?? "", state: this.#state.encode() };
+  }
+
   // ---- the state machine
 
   apply(entries: readonly Entry[]): void {
+    const { failpoint } = this.#options.world;
     for (const { index, term, type, payload } of entries) {
       if (type !== "data") continue;
       const { nowMs, command } = decodeCommandEntry(payload);
+      failpoint?.("controller.before-apply");
       const { result, changes } = decide(this.#state, command, nowMs);
+      const applied = command.kind === undefined ? undefined : AFTER_COMMAND[command.kind];
+      if (applied !== undefined && result.error === null) failpoint?.(applied);
       if (changes !== undefined) this.watchers.changed(changes);
       this.#note(command, result);
       this.#pending.settle(index, term, command.kind ?? "unknown", result);
+      failpoint?.("controller.after-answer");
     }
     this.#keepLogShort();
   }
@@ -182,7 +285,7 @@ export class ControllerNode implements StateMachine {
   }
 
   #keepLogShort(): void {
-    if (this.#group.appliedIndex - this.#group.truncatedIndex < LOG_ENTRIES_MAX) return;
+    if (this.#group.appliedIndex - this.#group.truncatedIndex < this.#tuning.logEntriesMax) return;
     // After this turn: the host is still counting what was applied.
     queueMicrotask(() => {
       if (!this.#isClosed) this.#group.truncatePrefix(this.#group.appliedIndex, this.checkpoint());
@@ -190,11 +293,13 @@ export class ControllerNode implements StateMachine {
   }
 
   checkpoint(): Buffer {
+    this.#options.world.failpoint?.("controller.before-checkpoint");
     return this.#state.encode();
   }
 
   restore(state: Buffer): void {
     this.#state = ClusterState.decode(state);
+    this.#options.world.failpoint?.("controller.after-restore");
     this.watchers?.reset();
   }
 
@@ -202,6 +307,7 @@ export class ControllerNode implements StateMachine {
     const { controllerId, logger, world } = this.#options;
     logger.info({ term }, "leading the controllers");
     this.#liveness.begin(world.clock.monotonicMs());
+    world.failpoint?.("controller.before-lead");
     if (this.#state.cluster !== undefined) return;
     const clusterId = `millrace-${world.random.bytes(8).toString("hex")}`;
     const tokenKey = world.random.bytes(TOKEN_KEY_SIZE_BYTES);
@@ -223,8 +329,17 @@ export class ControllerNode implements StateMachine {
       if (this.#isClosed) return;
       this.#excuseOwnPause();
       this.#reconcile();
+      this.#stepMembership();
       this.#scheduleReconcile();
     });
+  }
+
+  #stepMembership(): void {
+    const { world, peers } = this.#options;
+    this.#admissions.step(world.clock.monotonicMs());
+    const { membership } = this.#group;
+    const [first] = [...peers.keys()].toSorted();
+    if (first !== undefined && !isJoint(membership)) this.#group.preferLeader(voterOf(first, membership));
   }
 
   /** A process that was stopped, or starved, wakes up to brokers that seem to have been silent. */

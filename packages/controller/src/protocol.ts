@@ -1,10 +1,13 @@
 export type {
+  BackupResult,
   BrokerHeartbeat__Output,
   ClusterStatus,
   Command,
   Command__Output,
   CommandResult__Output,
   HeartbeatResult,
+  LeasesRequest__Output,
+  LeasesResult,
   MetadataUpdate,
   NodeStatus,
   WatchRequest as WatchRequest__Output,

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { credentials, status } from "@grpc/grpc-js";
@@ -8,12 +7,13 @@ import {
   type CommandResult__Output,
   Controller,
   type ControllerClient,
+  type LeasesResult,
   type MetadataUpdate__Output,
 } from "@millrace/proto";
-import { realWorld, silentLogger } from "@millrace/util";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type RunningController, startController } from "./server.ts";
+import type { RunningController } from "./server.ts";
+import { freePort, startRealController } from "./testing/real-controller.ts";
 
 const IDS = ["controller-1", "controller-2", "controller-3"];
 let directory: string;
@@ -41,19 +41,11 @@ afterEach(async () => {
 async function start(controllerId: string): Promise<void> {
   const registry = new Registry();
   registries.set(controllerId, registry);
-  const controller = await startController({
-    world: realWorld(),
-    logger: silentLogger,
-    registry,
-    listen: peers.get(controllerId) as string,
-    onFatal: (error) => {
-      throw error;
-    },
-    az: "az-a",
+  const controller = await startRealController({
     controllerId,
     dataDir: join(directory, controllerId),
     peers,
-    initialSettings: { quotas: "aws" },
+    registry,
   });
   running.set(controllerId, controller);
 }
@@ -61,14 +53,6 @@ async function start(controllerId: string): Promise<void> {
 async function stop(controllerId: string): Promise<void> {
   await running.get(controllerId)?.close({ graceMs: 0 });
   running.delete(controllerId);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Asks every controller until the leader answers. */
@@ -105,7 +89,16 @@ async function until<T>(ask: () => T | undefined): Promise<T> {
 }
 
 test("a stream is created, becomes ACTIVE when brokers lead its shards, and outlives the leading controller", async () => {
+  const early: Command = {
+    commandId: "early",
+    createStream: { key: { accountId: "000000000000", region: "us-east-1", name: "early" }, shardCount: 1 },
+  };
+  expect((await execute(early)).result.error?.code).toBe("NOT_ENOUGH_ZONES");
   for (const [i, az] of ["az-a", "az-b", "az-c"].entries()) await execute(register(`broker-${i}`, az));
+  // What an SDK repeats is decided anew once brokers are there, and once only.
+  const repeatedLater = await execute(early);
+  expect(repeatedLater.result.error).toBeNull();
+  expect((await execute(early)).result).toEqual(repeatedLater.result);
   const created = await execute(createStream);
   expect(created.result.error).toBeNull();
 
@@ -116,7 +109,8 @@ test("a stream is created, becomes ACTIVE when brokers lead its shards, and outl
   call?.on("error", () => undefined);
   const stream = await until(() => updates.flatMap(({ streams }) => streams).find(({ shards }) => shards.length === 2));
   expect(stream.status).toBe("CREATING");
-  expect(updates[0]?.cluster?.tokenKey).toHaveLength(32);
+  // A replica that lags says first that it is alive, before it knows the cluster's key.
+  expect(updates.find(({ cluster }) => cluster)?.cluster?.tokenKey).toHaveLength(32);
 
   // Brokers say that they lead: the stream becomes ACTIVE.
   const heartbeat = setInterval(() => {
@@ -201,6 +195,8 @@ test("a watch goes on at another controller with what it missed, and nothing els
   const before = watch(first, 0);
   const { version, cluster } = await until(() => before.updates.find(({ brokers }) => brokers.length === 3));
   before.cancel();
+  // One that has not heard of the cluster yet could not know that this is the same one.
+  await everythingAt(second, version);
   await execute(createStream);
   const after = watch(second, version, cluster?.clusterId);
   // A replica that lags says first that it is alive, with the version that it has.
@@ -244,6 +240,31 @@ test("a command that is repeated while it is on its way is one decision", async 
   expect(text).toMatch(/^millrace_shards 2$/m);
 }, 40_000);
 
+test("a consumer group's leases outlive the leading controller, are told by a leader only, and to nobody who watches", async () => {
+  await registerBrokers();
+  const { by, result } = await execute(createStream);
+  const update = (commandId: string, updateLeases: object): Promise<{ result: CommandResult__Output; by: string }> =>
+    execute({ commandId, updateLeases: { streamId: 1, group: "billing", worker: "w", ...updateLeases } });
+  expect((await update("begin", { begin: true })).result).toMatchObject({ error: null, version: result.version });
+  expect((await update("take", { changes: [{ shardNumber: 1, nextOffset: 7 }] })).result.refusedShards).toEqual([]);
+  expect((await update("late", { changes: [{ shardNumber: 1, counter: 9 }] })).result.refusedShards).toEqual([1]);
+  await stop(by);
+  const renewed = await update("renew", { changes: [{ shardNumber: 1, counter: 1, nextOffset: 9 }] });
+  expect(renewed.result).toMatchObject({ error: null, refusedShards: [], version: result.version });
+  const leases = (id: string): Promise<LeasesResult | number> =>
+    new Promise((resolve) => {
+      const request = { streamId: 1, group: "billing" };
+      clients.get(id)?.leases(request, (error, value) => resolve(value ?? error?.code ?? status.UNKNOWN));
+    });
+  expect(await leases(renewed.by)).toEqual({
+    exists: true,
+    leases: [{ shardNumber: 1, owner: "w", counter: 2, nextOffset: 9, done: false, claimant: "" }],
+    groups: ["billing"],
+  });
+  const follower = [...running.keys()].find((id) => id !== renewed.by) as string;
+  expect(await leases(follower)).toBe(status.FAILED_PRECONDITION);
+}, 40_000);
+
 test("a command that is too large is refused before it is in the log", async () => {
   const by = await registerBrokers();
   const tags = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, "x".repeat(1_000)]));
@@ -261,20 +282,17 @@ test("a controller that was away for longer than the log reaches back is brought
   const away = IDS.find((id) => id !== by) as string;
   await stop(away);
   const nodeId = "broker-0/1";
-  const leader = clients.get(by) as ControllerClient;
-  const set = (i: number) =>
-    new Promise<void>((resolve, reject) => {
-      const state = i % 2 === 0 ? "DRAINING" : "UP";
-      const command: Command = { commandId: `set ${i}`, setBrokerState: { nodeId, state } };
-      leader.execute(command, (error) => (error === null ? resolve() : reject(error)));
-    });
+  // By whoever leads: who is to lead takes over as soon as it can, under load too.
+  const set = (i: number) => {
+    const state = i % 2 === 0 ? "DRAINING" : "UP";
+    return execute({ commandId: `set ${i}`, setBrokerState: { nodeId, state } });
+  };
   // Some hundred at a time, and more than the log is allowed to hold.
-  for (let i = 0; i < 4_200; i += 300) await Promise.all(Array.from({ length: 300 }, (_, j) => set(i + j)));
-  const { version } = await new Promise<CommandResult__Output>((resolve, reject) => {
-    leader.execute(register("broker-9", "az-a"), (error, value) =>
-      value === undefined ? reject(error) : resolve(value),
-    );
-  });
+  for (let i = 0; i < 4_200; i += 300) {
+    const answers = await Promise.all(Array.from({ length: 300 }, (_, j) => set(i + j)));
+    for (const answer of answers) expect(answer.result.error).toBeNull();
+  }
+  const { version } = (await execute(register("broker-9", "az-a"))).result;
   await start(away);
   const caughtUp = await everythingAt(away, version);
   expect(caughtUp.brokers).toHaveLength(4);

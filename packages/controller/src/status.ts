@@ -1,5 +1,7 @@
 import type { RaftHost } from "@millrace/multiraft";
+import type { Membership, NodeId } from "@millrace/raft";
 import type { Liveness } from "./liveness.ts";
+import { voterOf } from "./membership/member-id.ts";
 import type { NodeStatus } from "./protocol.ts";
 import { type ClusterState, shardsOf } from "./state/cluster-state.ts";
 
@@ -10,13 +12,19 @@ export function controllerStatus(options: {
   readonly processId: number;
   readonly peers: ReadonlyMap<string, string>;
   readonly host: RaftHost;
+  readonly membership: Membership;
+  /** A controller's new disk that has no vote yet. */
+  readonly applicantOf: (controllerId: string) => NodeId | undefined;
 }): NodeStatus[] {
-  const { controllerId, peers, host, az, processId } = options;
+  const { controllerId, peers, host, az, processId, membership, applicantOf } = options;
   return [...peers].map(([id, address]): NodeStatus => {
     const isSelf = id === controllerId;
-    const state = isSelf ? "leader" : host.isConnected(id) ? "follower" : "down";
     const own = { az: isSelf ? az : "", processId: isSelf ? processId : 0 };
-    return { id, role: "controller", ...own, address, state, leaders: 0, replicas: 0 };
+    const status = { id, role: "controller", ...own, address, leaders: 0, replicas: 0, problems: [] };
+    if (isSelf) return { ...status, state: "leader" };
+    if (applicantOf(id) !== undefined) return { ...status, state: "joining", problems: ["new disk, being filled"] };
+    const voter = voterOf(id, membership);
+    return { ...status, state: voter !== undefined && host.isConnected(voter) ? "follower" : "down" };
   });
 }
 
@@ -24,7 +32,10 @@ export function brokerStatus(state: ClusterState, liveness: Liveness): NodeStatu
   const replicas = new Map<string, number>();
   for (const stream of state.streams.values()) {
     for (const shard of shardsOf(stream)) {
-      for (const nodeId of shard.replicas) replicas.set(nodeId, (replicas.get(nodeId) ?? 0) + 1);
+      // Those that come or are not thrown away yet, too: a broker is empty when nobody counts on it any more.
+      for (const nodeId of new Set([...shard.replicas, shard.joining, ...shard.left])) {
+        replicas.set(nodeId, (replicas.get(nodeId) ?? 0) + 1);
+      }
     }
   }
   return [...state.brokers.values()].map((broker) => ({
@@ -36,5 +47,6 @@ export function brokerStatus(state: ClusterState, liveness: Liveness): NodeStatu
     state: broker.state.toLowerCase(),
     leaders: liveness.ledBy(broker.nodeId),
     replicas: replicas.get(broker.nodeId) ?? 0,
+    problems: [...liveness.problemsOf(broker.nodeId)],
   }));
 }

@@ -1,4 +1,5 @@
 import type { MetadataUpdate, WatchRequest__Output } from "./protocol.ts";
+import type { Failpoint } from "@millrace/util";
 import type { Changes, ClusterState } from "./state/cluster-state.ts";
 
 /** Where updates go; false means: full, wait for `drained`. */
@@ -18,12 +19,14 @@ const HISTORY_MAX = 1_000;
 /** Everybody who follows the metadata. A slow one holds back nobody and costs one version number. */
 export class Watchers {
   readonly #state: () => ClusterState;
+  readonly #failpoint: Failpoint | undefined;
   readonly #watchers = new Set<Watcher>();
   /** Consecutive versions, the newest last. */
   #history: MetadataUpdate[] = [];
 
-  constructor(state: () => ClusterState) {
+  constructor(state: () => ClusterState, failpoint?: Failpoint) {
     this.#state = state;
+    this.#failpoint = failpoint;
   }
 
   get count(): number {
@@ -81,7 +84,9 @@ export class Watchers {
 
   #write(watcher: Watcher, update: MetadataUpdate): void {
     watcher.sentVersion = Math.max(watcher.sentVersion, update.version as number);
+    this.#failpoint?.("controller.before-watch-update");
     watcher.isFull = !watcher.sink.write(update);
+    this.#failpoint?.("controller.after-watch-update");
   }
 }
 

@@ -14,7 +14,7 @@ import {
   ShardLogStatus,
   type SubscribeRequest,
 } from "@millrace/proto";
-import { type Clock, errorMessage, KIB, type Logger, MIB } from "@millrace/util";
+import { type Clock, errorMessage, KIB, type Logger, MIB, type Tracer } from "@millrace/util";
 import type { BrokerNode } from "../node.ts";
 import { LeadershipUnproven } from "../shard/leadership-proof.ts";
 import { type ItemCall, type RespondItem, serveItems } from "./item-stream.ts";
@@ -25,6 +25,7 @@ const READ_BYTES_MAX = 16 * MIB;
 const LOCATE_TIMEOUT_MS = 2_000;
 const SUBSCRIBE_PAGE_BYTES = 512 * KIB;
 const NOTHING: readonly Buffer[] = [];
+const STATUS_NAMES = new Map<number, string>(Object.entries(ShardLogStatus).map(([name, status]) => [status, name]));
 
 export interface ServiceObserver {
   /** One append was answered. */
@@ -37,6 +38,7 @@ export interface ServiceOptions {
   readonly logger: Logger;
   readonly observer: ServiceObserver;
   readonly clock: Clock;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** The data path's service. Until the broker knows who it is, it knows no group. */
@@ -59,19 +61,22 @@ export function shardLogHandlers(options: ServiceOptions): ShardLogHandlers {
   };
 }
 
-function handleAppend({ node, observer, clock }: ServiceOptions, item: FrameItem, respond: RespondItem): void {
+function handleAppend({ node, observer, clock, tracer }: ServiceOptions, item: FrameItem, respond: RespondItem): void {
   if (item.kind !== RequestKind.append) {
     respond(ShardLogStatus.badRequest, NOTHING);
     return;
   }
-  const { groupId, quotas, batch } = decodeAppendRequest(item.body);
+  const { groupId, quotas, batch, trace } = decodeAppendRequest(item.body);
   const shard = node()?.shard(groupId);
   if (shard === undefined) {
     respond(ShardLogStatus.unknownGroup, NOTHING);
     return;
   }
   const startMs = clock.monotonicMs();
+  const attributes = { "millrace.group": groupId, "millrace.bytes": batch.length };
+  const span = trace === undefined ? undefined : tracer?.startPart("append", "server", trace, attributes);
   shard.append({ batch, quotas }, (status, body) => {
+    span?.end({ error: status === ShardLogStatus.ok ? undefined : STATUS_NAMES.get(status) });
     observer.appended(status, batch.length, clock.monotonicMs() - startMs);
     respond(status, [body]);
   });

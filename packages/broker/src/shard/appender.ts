@@ -10,7 +10,7 @@ import {
   stampBatch,
   verifyBatch,
 } from "@millrace/proto";
-import { type Clock, KIB, MIB } from "@millrace/util";
+import { type ClusterClock, type Failpoint, KIB, MIB } from "@millrace/util";
 import type { StoredBatch } from "./dedup-table.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { ShardQuotas } from "./quotas.ts";
@@ -45,12 +45,24 @@ const PROPOSALS_MAX = 8;
 const ENTRY_SIZE_BYTES_AIM = 512 * KIB;
 const SHARD_IN_FLIGHT_BYTES_MAX = 64 * MIB;
 
+export interface AppenderOptions {
+  readonly state: () => ShardState;
+  readonly clock: ClusterClock;
+  /** Of the shard, by the cluster's time. */
+  readonly createdAtMs: number;
+  readonly budget: ByteBudget;
+  readonly group: () => GroupHandle;
+  readonly failpoint: Failpoint | undefined;
+}
+
 /** The way of a batch at the shard's leader: admit, stamp, propose, and answer when it is committed. */
 export class Appender {
   readonly #state: () => ShardState;
-  readonly #clock: Clock;
+  readonly #clock: ClusterClock;
+  readonly #createdAtMs: number;
   readonly #budget: ByteBudget;
   readonly #group: () => GroupHandle;
+  readonly #failpoint: Failpoint | undefined;
   #term = 0;
   #nextOffset = 0;
   #lastArrivalTimeMs = 0;
@@ -61,9 +73,11 @@ export class Appender {
   readonly #inFlight = new Map<string, QueuedBatch>();
   #inFlightBytes = 0;
 
-  constructor(options: { state: () => ShardState; clock: Clock; budget: ByteBudget; group: () => GroupHandle }) {
+  constructor(options: AppenderOptions) {
+    this.#failpoint = options.failpoint;
     this.#state = options.state;
     this.#clock = options.clock;
+    this.#createdAtMs = options.createdAtMs;
     this.#budget = options.budget;
     this.#group = options.group;
     this.#quotas = new ShardQuotas(this.#clock.monotonicMs());
@@ -104,6 +118,7 @@ export class Appender {
     const batchId = readBatchId(batch);
     const stored = this.#state().dedup.get(batchId);
     if (stored !== undefined) {
+      this.#failpoint?.("append.before-answer-repetition");
       respond(ShardLogStatus.ok, encodeAppendResult(stored));
       return;
     }
@@ -133,6 +148,7 @@ export class Appender {
       respond(ShardLogStatus.throttled, encodeThrottled(refused));
       return;
     }
+    this.#failpoint?.("append.admitted");
     const queued = { batch, batchId, recordCount: header.recordCount, isClose, waiting: [respond] };
     this.#inFlight.set(batchId, queued);
     this.#inFlightBytes += batch.length;
@@ -152,7 +168,7 @@ export class Appender {
         count++;
       }
       const batches = this.#queue.slice(0, count);
-      const arrivalTimeMs = Math.max(this.#clock.nowMs(), this.#lastArrivalTimeMs);
+      const arrivalTimeMs = this.#arrivalTimeMs();
       let offset = this.#nextOffset;
       for (const { batch, recordCount } of batches) {
         stampBatch(batch, 0, offset, arrivalTimeMs, this.#term);
@@ -160,6 +176,7 @@ export class Appender {
       }
       const payload =
         count === 1 ? (batches[0] as QueuedBatch).batch : Buffer.concat(batches.map(({ batch }) => batch));
+      this.#failpoint?.("append.before-propose");
       const proposal = this.#group().propose(payload);
       if (proposal === undefined) {
         this.#drop(ShardLogStatus.notLeader);
@@ -169,7 +186,14 @@ export class Appender {
       this.#nextOffset = offset;
       this.#lastArrivalTimeMs = arrivalTimeMs;
       this.#proposed.push({ index: proposal.index, term: proposal.term, batches, sizeBytes });
+      this.#failpoint?.("append.after-propose");
     }
+  }
+
+  /** Never back; and while nobody has confirmed our clock, not before the shard was made: what has a time long ago expires at once. */
+  #arrivalTimeMs(): number {
+    const nowMs = this.#clock.isConfirmed ? this.#clock.nowMs() : Math.max(this.#clock.nowMs(), this.#createdAtMs);
+    return Math.max(nowMs, this.#lastArrivalTimeMs);
   }
 
   /** An entry was applied: whoever waits for it is answered from the state, which knows where each batch stands. */
@@ -191,7 +215,9 @@ export class Appender {
   #answer(queued: QueuedBatch, stored: StoredBatch | undefined): void {
     const status = stored === undefined ? ShardLogStatus.unknown : ShardLogStatus.ok;
     const body = stored === undefined ? NOTHING : encodeAppendResult(stored);
+    this.#failpoint?.("append.before-acknowledge");
     this.#settle(queued, status, body);
+    this.#failpoint?.("append.after-acknowledge");
   }
 
   #settle({ batchId, batch, waiting }: QueuedBatch, status: ShardLogStatus, body: Buffer): void {

@@ -44,7 +44,8 @@ export class DedupTable {
   add(batchId: string, batch: StoredBatch): void {
     const { arrivalTimeMs, atMs } = this.#newest ?? { arrivalTimeMs: batch.arrivalTimeMs, atMs: 0 };
     const stepMs = Math.max(0, Math.min(DEDUP_STEP_MS_MAX, batch.arrivalTimeMs - arrivalTimeMs));
-    const newest = { ...batch, atMs: atMs + stepMs };
+    const { baseOffset, recordCount } = batch;
+    const newest = { baseOffset, arrivalTimeMs: batch.arrivalTimeMs, recordCount, atMs: atMs + stepMs };
     this.#newest = newest;
     this.#batches.set(batchId, newest);
     for (const [oldId, old] of this.#batches) {

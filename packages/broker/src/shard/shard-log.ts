@@ -14,7 +14,7 @@ import {
   ShardLogStatus,
 } from "@millrace/proto";
 import { CorruptEntry, EntriesMissing, EntriesTruncated, type LogStore } from "@millrace/storage";
-import { assert, type Clock } from "@millrace/util";
+import { assert, type ClusterClock, type Failpoint } from "@millrace/util";
 import { Appender, type AppendCall, type Respond } from "./appender.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { encodeTruncate, isBatchEntry, truncationOf } from "./entries.ts";
@@ -26,8 +26,10 @@ import { WriteMeter } from "./write-meter.ts";
 export interface ShardLogOptions {
   readonly groupId: number;
   readonly store: LogStore;
-  readonly clock: Clock;
+  readonly clock: ClusterClock;
+  readonly createdAtMs: number;
   readonly budget: ByteBudget;
+  readonly failpoint?: Failpoint | undefined;
 }
 
 export interface ReadPage {
@@ -57,8 +59,12 @@ export class ShardLog implements StateMachine {
   constructor(options: ShardLogOptions) {
     this.groupId = options.groupId;
     this.#options = options;
-    const { clock, budget } = options;
-    this.#appender = new Appender({ state: () => this.#state, clock, budget, group: () => this.group });
+    const { clock, createdAtMs, budget, failpoint } = options;
+    this.#appender = new Appender({
+      ...{ clock, createdAtMs, budget, failpoint },
+      state: () => this.#state,
+      group: () => this.group,
+    });
     this.#proof = new LeadershipProof(clock, () => this.group);
     this.writes = new WriteMeter(clock.monotonicMs());
   }
@@ -96,11 +102,13 @@ export class ShardLog implements StateMachine {
   }
 
   checkpoint(): Buffer {
+    this.#options.failpoint?.("shard.before-checkpoint");
     return this.#state.encode();
   }
 
   restore(state: Buffer): void {
     this.#state = ShardState.decode(state);
+    this.#options.failpoint?.("shard.after-restore");
   }
 
   leadershipGained(term: number): void {
@@ -207,13 +215,16 @@ export class ShardLog implements StateMachine {
   expire(timeMs: number): void {
     if (!this.isLeading || this.#state.nextOffset === this.#state.startOffset) return;
     const startOffset = this.#offsetAt(timeMs);
-    if (startOffset > this.#state.startOffset) this.group.propose(encodeTruncate(startOffset));
+    if (startOffset <= this.#state.startOffset) return;
+    this.#options.failpoint?.("retention.before-propose");
+    this.group.propose(encodeTruncate(startOffset));
   }
 
   /** Gives back the log's beginning, up to the entry that holds the oldest record that is left. */
   #truncate(): void {
-    const { store } = this.#options;
+    const { store, failpoint } = this.#options;
     const { startOffset } = this.#state;
+    failpoint?.("retention.before-truncate");
     const keptIndex = store.locateOffset(this.groupId, startOffset);
     if (keptIndex === undefined || keptIndex - 1 <= this.group.truncatedIndex) return;
     const index = Math.min(keptIndex - 1, this.group.appliedIndex);

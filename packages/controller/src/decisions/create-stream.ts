@@ -46,6 +46,9 @@ export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, i
     leaving: "",
     left: [],
     placedVersion: state.version + 1,
+    termMin: 0,
+    joinId: 0,
+    forgotten: [],
   }));
   state.putStream({
     streamId: state.takeStreamId(),

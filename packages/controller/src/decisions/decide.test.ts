@@ -57,6 +57,7 @@ test("any sequence of commands leads to the same bytes, with a restart from a sn
     fc.tuple(fc.constant("activate"), fc.integer({ min: 1, max: 5 }), fc.constant(0)),
     fc.tuple(fc.constant("remove"), fc.integer({ min: 1, max: 5 }), fc.constant(0)),
     fc.tuple(fc.constant("register"), fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 })),
+    fc.tuple(fc.constant("lease"), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 3 })),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 25 }), fc.nat(), (steps, cut) => {
@@ -65,6 +66,11 @@ test("any sequence of commands leads to the same bytes, with a restart from a sn
         if (kind === "delete") return command("deleteStream", { key: key(`s${a}`), enforceConsumerDeletion: false });
         if (kind === "activate") return command("activateStream", { streamId: a });
         if (kind === "remove") return command("removeStream", { streamId: a });
+        if (kind === "lease") {
+          const change = { shardNumber: 0, counter: b, nextOffset: b, done: b === 3, release: false, claim: false };
+          const of = { streamId: a, group: "g", worker: `w${a}`, begin: b === 0 };
+          return command("updateLeases", { ...of, changes: [change] });
+        }
         return register(`broker-az-a-${a}`, "az-a", `disk ${b}`);
       });
       const [one, two] = [cluster(), cluster()];

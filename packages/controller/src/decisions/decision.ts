@@ -12,6 +12,18 @@ export class Refusal extends Error {
   }
 }
 
+/**
+ * Refusals after which clients repeat the same request, as AWS's SDKs do after a ServiceUnavailableException or a
+ * LimitExceededException: a repetition is decided anew, for what stood in the way may have passed.
+ */
+export const MAY_PASS: ReadonlySet<string> = new Set([
+  "NOT_ENOUGH_ZONES",
+  "STREAMS_CREATING_LIMIT_EXCEEDED",
+  "ON_DEMAND_LIMIT_EXCEEDED",
+  "SHARD_LIMIT_EXCEEDED",
+  "LIMIT_EXCEEDED",
+]);
+
 /** What a decision may look at: the state, its own input, and the time that the leader stamped. Nothing else. */
 export interface DecisionContext {
   readonly state: ClusterState;
@@ -20,6 +32,7 @@ export interface DecisionContext {
 
 export interface DecisionResult {
   readonly incarnation?: number;
+  readonly refusedShards?: readonly number[];
 }
 
 /** @throws Refusal before anything has changed */

@@ -17,5 +17,5 @@ export const initializeCluster: Decision<InitializeCluster__Output> = (
   if ((settings?.replicationFactor ?? 0) > REPLICATION_FACTOR_MAX) {
     throw new Refusal("BAD_COMMAND", `at most ${REPLICATION_FACTOR_MAX} copies of a shard`);
   }
-  state.setCluster({ clusterId, tokenKey: Buffer.from(tokenKey), settings });
+  state.setCluster({ clusterId, tokenKey: Buffer.from(tokenKey), settings, restoredGroupIdMax: 0 });
 };

@@ -10,6 +10,12 @@ export const SHARDS_PER_REGION_MAX = 500;
 export const STREAMS_CREATING_MAX = 5;
 export const ON_DEMAND_STREAMS_MAX = 50;
 export const TAGS_MAX = 50;
+/** Consumer groups; Kinesis's limit of consumers with enhanced fan-out. */
+export const GROUPS_PER_STREAM_MAX = 20;
+export const LEASES_PER_GROUP_MAX = SHARDS_PER_STREAM_MAX;
+/** Of all groups of all streams. */
+export const LEASES_MAX = 50_000;
+export const GROUP_NAME_CHARS_MAX = 128;
 const TEXT_CHARS_MAX = 512;
 
 export function hasQuotas(state: ClusterState): boolean {
@@ -56,6 +62,27 @@ export function checkTexts(texts: Readonly<Record<string, string>>): void {
     if (text !== "" && text.length <= TEXT_CHARS_MAX) continue;
     throw new Refusal("BAD_COMMAND", `${what} has 1-${TEXT_CHARS_MAX} characters`);
   }
+}
+
+/** Of a consumer group, or of one of its workers. @throws Refusal BAD_COMMAND */
+export function checkGroupName(what: string, name: string): void {
+  if (name !== "" && name.length <= GROUP_NAME_CHARS_MAX) return;
+  throw new Refusal("BAD_COMMAND", `a ${what}'s name has 1-${GROUP_NAME_CHARS_MAX} characters`);
+}
+
+/** @throws Refusal GROUP_LIMIT_EXCEEDED */
+export function checkGroupRoom(current: number): void {
+  if (current < GROUPS_PER_STREAM_MAX) return;
+  throw new Refusal("GROUP_LIMIT_EXCEEDED", `a stream has at most ${GROUPS_PER_STREAM_MAX} consumer groups`);
+}
+
+/** @throws Refusal LEASE_LIMIT_EXCEEDED */
+export function checkLeaseRoom(count: { ofGroup: number; ofAll: number; additional: number }): void {
+  const { ofGroup, ofAll, additional } = count;
+  if (additional === 0) return;
+  if (ofGroup + additional <= LEASES_PER_GROUP_MAX && ofAll + additional <= LEASES_MAX) return;
+  const limits = `${LEASES_PER_GROUP_MAX} leases, all groups together ${LEASES_MAX}`;
+  throw new Refusal("LEASE_LIMIT_EXCEEDED", `a group has at most ${limits}`);
 }
 
 /** Texts that are joined by slashes elsewhere. @throws Refusal BAD_COMMAND */

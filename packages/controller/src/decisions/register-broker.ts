@@ -4,12 +4,27 @@ import { type Decision, Refusal } from "./decision.ts";
 import { checkNames, checkTexts } from "./limits.ts";
 import { newestIncarnations } from "./placement.ts";
 
+/** Of a broker whose record comes from another broker's copy of the metadata. */
+export const UNKNOWN_DISK = "";
+
 /** The same disk comes back under the same incarnation; another disk is another node (ADR 0004). */
 export const registerBroker: Decision<RegisterBroker__Output> = ({ state }, input) => {
-  const { brokerId, diskId, az, address, processId } = input;
+  const { brokerId, diskId, az, address, processId, clusterId, incarnation: claimed } = input;
   checkNames({ "broker id": brokerId });
   checkTexts({ "disk id": diskId, zone: az, address });
-  const known = [...state.brokers.values()].find((one) => one.brokerId === brokerId && one.diskId === diskId);
+  const ours = state.cluster?.clusterId ?? "";
+  // It would take streams that these controllers never heard of for deleted ones.
+  if (clusterId !== "" && clusterId !== ours) {
+    throw new Refusal(
+      "WRONG_CLUSTER",
+      `${brokerId} belongs to ${clusterId}, and these controllers are ${ours || "new"}`,
+    );
+  }
+  const ofBroker = [...state.brokers.values()].filter((one) => one.brokerId === brokerId);
+  const known =
+    ofBroker.find((one) => one.diskId === diskId) ??
+    // Restored from a copy that knows incarnations only: whoever comes first under this one, with the cluster's name, is it.
+    ofBroker.find((one) => one.diskId === UNKNOWN_DISK && one.incarnation === claimed && clusterId !== "");
   if (known !== undefined) {
     const newest = newestIncarnations(state).find((one) => one.brokerId === brokerId);
     if (newest !== known) {
@@ -22,7 +37,7 @@ export const registerBroker: Decision<RegisterBroker__Output> = ({ state }, inpu
       throw new Refusal("ZONE_CHANGED", `${brokerId} holds replicas of zone ${known.az} and cannot move to ${az}`);
     }
     const isDraining = known.state === "DRAINING";
-    const next = { ...known, az, address, processId, state: isDraining ? known.state : ("UP" as const) };
+    const next = { ...known, diskId, az, address, processId, state: isDraining ? known.state : ("UP" as const) };
     state.putBroker(next);
     return { incarnation: known.incarnation };
   }

@@ -19,6 +19,9 @@ function shard(number: number, starting: bigint, ending: bigint): Shard {
     leaving: "",
     left: [],
     placedVersion: 0,
+    termMin: 0,
+    joinId: 0,
+    forgotten: [],
   };
 }
 

@@ -88,6 +88,9 @@ function begun(state: ClusterState, stream: Stream, changes: readonly Change[], 
       leaving: "",
       left: [],
       placedVersion: state.version + 1,
+      termMin: 0,
+      joinId: 0,
+      forgotten: [],
     })),
   );
   const parents = changes.flatMap((change) => change.parents.map((parent) => parent.number));

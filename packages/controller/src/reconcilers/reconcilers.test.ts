@@ -40,7 +40,7 @@ class Leader {
 
   hear(az: string, heartbeat: Partial<BrokerHeartbeat__Output> = {}): void {
     const nothing = { ledGroups: [], loads: [], deletedGroups: [], closedGroups: [], movedGroups: [], problems: [] };
-    const figures = { metadataVersion: this.state.version, hostedGroups: 0, freeBytes: 0 };
+    const figures = { metadataVersion: this.state.version, hostedGroups: 0, freeBytes: 0, nowMs: this.nowMs };
     this.liveness.heartbeat({ nodeId: nodeId(az), ...nothing, ...figures, ...heartbeat }, this.nowMs);
   }
 
@@ -179,4 +179,20 @@ test("shards without a leader, without a live copy or with one that lags are cou
     leader.hear(az, { ledGroups: led.map(({ groupId }) => ({ groupId, term: 3, laggingNodes: [] })) });
   }
   expect(health()).toEqual({ underReplicated: 3, leaderless: 1 });
+});
+
+test("D16 the cluster's time is what a broker's clock shows that is right, when enough of them are heard to tell", () => {
+  const world = new Leader();
+  const dayMs = 86_400_000;
+  const right = 100 * dayMs;
+  const now = (): number => world.liveness.clusterNowMs(3, world.nowMs);
+  expect(now()).toBe(0);
+  world.hear("az-a", { nowMs: right + 40 * dayMs });
+  expect(now()).toBe(0);
+  world.hear("az-b", { nowMs: right + 1 });
+  expect(now()).toBe(0); // one of them is wrong
+  world.hear("az-c", { nowMs: right + 2 });
+  expect(now()).toBe(right + 2);
+  world.hear("az-a", { nowMs: right - 40 * dayMs });
+  expect(now()).toBe(right + 1);
 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { decide } from "../decisions/decide.ts";
 import { Liveness } from "../liveness.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
-import { cluster, command, create, nodeId, ZONES } from "../testing/commands.ts";
+import { cluster, command, create, nodeId, register, UNNAMED, ZONES } from "../testing/commands.ts";
 import { RECONCILERS } from "./reconcilers.ts";
 
 /** The leader's view, and brokers that carry out at once what they are asked for. */
@@ -34,7 +34,15 @@ class World {
     for (const { nodeId: node } of this.state.brokers.values()) {
       if (this.silent.has(node)) continue;
       const { version: metadataVersion } = this.state;
-      const figures = { metadataVersion, hostedGroups: 0, freeBytes: 0, problems: [], closedGroups: [], loads: [] };
+      const figures = {
+        metadataVersion,
+        hostedGroups: 0,
+        freeBytes: 0,
+        nowMs: 0,
+        problems: [],
+        closedGroups: [],
+        loads: [],
+      };
       const left = this.shards.filter((shard) => shard.left.includes(node)).map(({ groupId }) => groupId);
       const moved = this.shards.filter((shard) => shard.joining !== "" && !this.silent.has(shard.joining));
       const movedGroups = moved.map(({ groupId }) => groupId);
@@ -86,7 +94,14 @@ test("without another broker that may take them, replicas stay where they were",
 
 test("an empty disk takes the place of the one before it at once, and that one is forgotten", () => {
   const world = new World(1, 4);
-  const register = { brokerId: "broker-az-b-0", az: "az-b", address: "x:1", diskId: "another", processId: 2 };
+  const register = {
+    brokerId: "broker-az-b-0",
+    az: "az-b",
+    address: "x:1",
+    diskId: "another",
+    processId: 2,
+    ...UNNAMED,
+  };
   world.silent.add(nodeId("az-b"));
   expect(decide(world.state, command("registerBroker", register), 1).result.incarnation).toBe(2);
   world.settle(10);
@@ -107,13 +122,29 @@ test("a broker that drains ends with nothing, one that comes is filled, and then
   expect(world.step().filter((key) => key.startsWith("move"))).toEqual([]);
 });
 
+test.each([1, 7, 12, 30])(
+  "O19: with a second broker in each zone, %i shards' replicas even out, and who is to lead",
+  (shards) => {
+    const world = new World(1, shards);
+    for (const az of ZONES) decide(world.state, register(`broker-${az}-1`, az), 1);
+    world.settle(120);
+    for (const az of ZONES) {
+      const both = [nodeId(az, 0), nodeId(az, 1)];
+      const replicas = both.map((node) => world.replicasOf(node));
+      const led = both.map((node) => world.shards.filter((shard) => shard.replicas[0] === node).length);
+      for (const [one = 0, other = 0] of [replicas, led]) expect(Math.abs(one - other)).toBeLessThanOrEqual(1);
+    }
+    expect(world.step()).toEqual([]);
+  },
+);
+
 test("when the joining broker is lost on the way, another takes its place in the wish", () => {
   const world = new World(3, 1);
   const [shard] = world.shards;
   const leaving = shard?.replicas.find((node) => node.startsWith("broker-az-a")) as string;
   const others = [0, 1, 2].map((index) => nodeId("az-a", index)).filter((node) => node !== leaving);
   world.silent.add(leaving).add(others[0] as string);
-  const move = { groupId: shard?.groupId ?? 0, joining: others[0] as string, leaving };
+  const move = { groupId: shard?.groupId ?? 0, joining: others[0] as string, leaving, term: 0 };
   expect(decide(world.state, command("beginMove", move), 1).result.error).toBeNull();
   world.settle(320);
   expect(world.shards[0]?.replicas).toContain(others[1]);
@@ -126,14 +157,21 @@ test("moves to disks that were lost again do not block those of all other shards
   const incarnation = (number: number): string => `broker-az-b-0/${number}`;
   world.silent.add(lost).add(incarnation(2)).add(incarnation(3));
   const register = (number: number): void => {
-    const disk = { brokerId: "broker-az-b-0", az: "az-b", address: "x:1", diskId: `disk ${number}`, processId: 2 };
+    const disk = {
+      brokerId: "broker-az-b-0",
+      az: "az-b",
+      address: "x:1",
+      diskId: `disk ${number}`,
+      processId: 2,
+      ...UNNAMED,
+    };
     decide(world.state, command("registerBroker", disk), 1);
   };
   for (const number of [2, 3]) {
     register(number);
     // The last ones, so that shards without a move come before them.
     for (const { groupId } of world.shards.slice(number === 2 ? -4 : -8, number === 2 ? undefined : -4)) {
-      const move = { groupId, joining: incarnation(number), leaving: lost };
+      const move = { groupId, joining: incarnation(number), leaving: lost, term: 0 };
       expect(decide(world.state, command("beginMove", move), 1).result.error).toBeNull();
     }
   }
@@ -183,7 +221,7 @@ test("a leader that speaks of the move before this one does not complete this on
     world.liveness.heartbeat(
       {
         ...{ nodeId: node, metadataVersion, movedGroups, deletedGroups, ledGroups: [], hostedGroups: 1 },
-        ...{ freeBytes: 0, problems: [], closedGroups: [], loads: [] },
+        ...{ freeBytes: 0, nowMs: 0, problems: [], closedGroups: [], loads: [] },
       },
       world.nowMs,
     );
@@ -195,7 +233,7 @@ test("a leader that speaks of the move before this one does not complete this on
     }
   };
   const move = (joining: string, leaving: string): void => {
-    decide(world.state, command("beginMove", { groupId, joining, leaving }), 1);
+    decide(world.state, command("beginMove", { groupId, joining, leaving, term: 0 }), 1);
   };
   for (const node of world.state.brokers.keys()) hear(node, world.state.version, [], []);
   move(second, first);
@@ -216,4 +254,57 @@ test("a leader that speaks of the move before this one does not complete this on
   expect(world.shards[0], "what left last has not said that it dropped what it got since").toMatchObject({
     left: [second],
   });
+});
+
+/** A shard's replica is on its way to the other broker of its zone; nobody has reported anything yet. */
+function underWay(): { world: World; groupId: number; joining: string; leaving: string } {
+  const world = new World(2, 1);
+  world.settle(2);
+  const [shard] = world.shards;
+  const leaving = shard?.replicas[0] ?? "";
+  const groupId = shard?.groupId ?? 0;
+  const joining = leaving.endsWith("0/1") ? leaving.replace("0/1", "1/1") : leaving.replace("1/1", "0/1");
+  const begun = decide(world.state, command("beginMove", { groupId, joining, leaving, term: 1 }), 1);
+  expect(begun.result.error).toBeNull();
+  return { world, groupId, joining, leaving };
+}
+
+const drain = (world: World, node: string): unknown =>
+  decide(world.state, command("setBrokerState", { nodeId: node, state: "DRAINING" }), 1);
+
+test("who was to join, and drains, keeps what it has until the shard's leader has gone back", () => {
+  const { world, groupId, joining, leaving } = underWay();
+  drain(world, joining);
+  decide(world.state, command("cancelMove", { groupId, joining }), 1);
+  expect(world.shards[0]).toMatchObject({ joining, leaving: "", left: [] });
+  expect(world.shards[0]?.replicas).toContain(leaving);
+  const again = decide(world.state, command("beginMove", { groupId, joining: nodeId("az-z"), leaving, term: 1 }), 1);
+  expect(again.result.error?.code).toBe("MOVE_IN_PROGRESS");
+  decide(world.state, command("completeMove", { groupId, joining, term: 1 }), 1);
+  expect(world.shards[0]).toMatchObject({ joining: "", leaving: "", left: [joining] });
+  expect(world.shards[0]?.replicas).toContain(leaving);
+});
+
+test("a move that was given up goes on when the one that was to leave is lost", () => {
+  const { world, groupId, joining, leaving } = underWay();
+  decide(world.state, command("cancelMove", { groupId, joining }), 1);
+  const resumed = decide(world.state, command("beginMove", { groupId, joining, leaving, term: 2 }), 1);
+  expect(resumed.result.error).toBeNull();
+  expect(world.shards[0]).toMatchObject({ joining, leaving, left: [] });
+  world.settle(5);
+  expect(world.shards[0]?.replicas).toContain(joining);
+});
+
+test("a move to a broker that begins to drain is cancelled while the one that leaves is well, and goes on when that is lost", () => {
+  for (const isLost of [false, true]) {
+    const { world, groupId, joining, leaving } = underWay();
+    drain(world, joining);
+    if (isLost) drain(world, leaving);
+    // Nobody reports anything: the world's brokers do so only of those that are heard.
+    const { state, liveness, nowMs } = world;
+    const wishes = RECONCILERS.filter(({ name }) => name === "replicaMoves").flatMap((each) => [
+      ...each({ state, liveness, nowMs } as never),
+    ]);
+    expect(wishes.map(({ key }) => key)).toEqual(isLost ? [] : [`stay ${groupId}`]);
+  }
 });

@@ -1,4 +1,5 @@
 import type { Shard } from "@millrace/proto";
+import { isGivenUp } from "../decisions/move-replica.ts";
 import { newestIncarnations } from "../decisions/placement.ts";
 import type { Liveness } from "../liveness.ts";
 import { type BrokerRecord, type ClusterState, shardsOf } from "../state/cluster-state.ts";
@@ -78,7 +79,7 @@ class View {
 
   /** Nobody is lost, and nothing uneven: looked at ten times a second. */
   get isWell(): boolean {
-    if (this.#lost.size > 0) return false;
+    if (this.#lost.size > 0 || this.shards.some(({ forgotten }) => forgotten.length > 0)) return false;
     return this.zones().every((brokers) => !isUneven(brokers.map(({ nodeId }) => this.load(nodeId).replicas)));
   }
 
@@ -90,6 +91,11 @@ class View {
 
   isLost(nodeId: string): boolean {
     return this.#lost.has(nodeId) || !this.state.brokers.has(nodeId);
+  }
+
+  /** It answers, and gives its replicas up: what it has may still be needed. */
+  isDraining(nodeId: string): boolean {
+    return this.state.brokers.get(nodeId)?.state === "DRAINING" && this.liveness.isAlive(nodeId, this.nowMs);
   }
 
   #isLost({ nodeId, state }: BrokerRecord): boolean {
@@ -127,15 +133,17 @@ class View {
     to.replicas++;
     from.moves++;
     from.replicas--;
-    return { key: `move ${groupId}`, command: { kind: "beginMove", beginMove: { groupId, joining, leaving } } };
+    const term = this.liveness.leaders(this.nowMs).get(groupId)?.term ?? 0;
+    return { key: `move ${groupId}`, command: { kind: "beginMove", beginMove: { groupId, joining, leaving, term } } };
   }
 }
 
 function* completions({ state, shards, liveness, nowMs, movesCount }: View): Generator<Wish> {
   for (const shard of shards) {
-    const { groupId, left } = shard;
-    for (const nodeId of left) {
-      if (state.brokers.has(nodeId) && !liveness.hasDropped(nodeId, shard)) continue;
+    const { groupId, left, forgotten } = shard;
+    for (const nodeId of [...left, ...forgotten]) {
+      const isGone = !forgotten.includes(nodeId) && !state.brokers.has(nodeId);
+      if (!isGone && !liveness.hasDropped(nodeId, shard)) continue;
       yield {
         key: `dropped ${groupId} ${nodeId}`,
         command: { kind: "replicaDropped", replicaDropped: { groupId, nodeId } },
@@ -145,26 +153,52 @@ function* completions({ state, shards, liveness, nowMs, movesCount }: View): Gen
   if (movesCount === 0) return;
   const moved = liveness.movedGroups(nowMs);
   for (const { groupId, joining, placedVersion } of shards) {
-    if (joining === "" || (moved.get(groupId) ?? -1) < placedVersion) continue;
-    yield { key: `moved ${groupId}`, command: { kind: "completeMove", completeMove: { groupId, joining } } };
+    const report = moved.get(groupId);
+    if (joining === "" || report === undefined || report.version < placedVersion) continue;
+    const completeMove = { groupId, joining, term: report.term };
+    yield { key: `moved ${groupId}`, command: { kind: "completeMove", completeMove } };
   }
 }
 
 /** Those whose shards have the fewest copies left come first. */
 function* replacements(view: View): Generator<Wish> {
-  const lostOf = ({ replicas }: Shard): string[] => replicas.filter((nodeId) => view.isLost(nodeId));
+  const lostOf = ({ replicas, forgotten }: Shard): string[] =>
+    replicas.filter((nodeId) => forgotten.includes(nodeId) || view.isLost(nodeId));
   const wanting = view.shards
     .map((shard) => ({ shard, lost: lostOf(shard) }))
-    .filter(({ shard, lost }) => (shard.joining === "" ? lost.length > 0 : view.isLost(shard.joining)))
+    .filter(({ shard, lost }) =>
+      shard.joining === "" || isGivenUp(shard) ? lost.length > 0 : view.isLost(shard.joining),
+    )
     .toSorted((a, b) => b.lost.length - a.lost.length);
   for (const { shard, lost } of wanting) {
+    if (isGivenUp(shard)) {
+      yield* resumption(view, shard, lost);
+      continue;
+    }
     const isRetry = shard.joining !== "";
     // Moves to who is lost meanwhile are among those that count: they must find their new goal.
     if (!isRetry && view.movesCount >= MOVES_MAX) continue;
     const leaving = isRetry ? shard.leaving : (lost[0] as string);
-    const taker = view.taker(shard, leaving);
+    // The leader may need its vote to go back. With nobody to go back to it goes on: the replica drains from there later.
+    const isDraining = isRetry && view.isDraining(shard.joining);
+    if (isDraining && view.isLost(leaving)) continue;
+    const taker = isDraining ? undefined : view.taker(shard, leaving);
     if (taker !== undefined) yield view.wish(shard, taker.nodeId, leaving);
+    else if (isRetry && !view.isLost(leaving)) {
+      const { groupId, joining } = shard;
+      yield { key: `stay ${groupId}`, command: { kind: "cancelMove", cancelMove: { groupId, joining } } };
+    }
   }
+}
+
+/** The one that the leader was to go back to is lost meanwhile: who was to join, or another one, takes its place after all. */
+function* resumption(view: View, shard: Shard, lost: readonly string[]): Generator<Wish> {
+  const zoneOf = (nodeId: string): string | undefined => view.state.brokers.get(nodeId)?.az;
+  const leaving = lost.find((nodeId) => zoneOf(nodeId) === zoneOf(shard.joining) && !view.isDraining(nodeId));
+  if (leaving === undefined) return;
+  const isThere = view.isDraining(shard.joining) || !view.isLost(shard.joining);
+  const joining = isThere ? shard.joining : view.taker(shard, leaving)?.nodeId;
+  if (joining !== undefined) yield view.wish(shard, joining, leaving);
 }
 
 /** From the fullest broker of a zone to its emptiest, one at a time. */
@@ -175,8 +209,11 @@ function* evening(view: View): Generator<Wish> {
     if (emptiest === undefined || fullest === undefined) continue;
     if (!isUneven([view.load(emptiest.nodeId).replicas, view.load(fullest.nodeId).replicas])) continue;
     const shard = view.shards.find(
-      ({ replicas, joining, left }) =>
-        joining === "" && replicas.includes(fullest.nodeId) && ![...replicas, ...left].includes(emptiest.nodeId),
+      ({ replicas, joining, left, forgotten }) =>
+        joining === "" &&
+        forgotten.length === 0 &&
+        replicas.includes(fullest.nodeId) &&
+        ![...replicas, ...left].includes(emptiest.nodeId),
     );
     if (shard !== undefined) yield view.wish(shard, emptiest.nodeId, fullest.nodeId);
   }

@@ -1,5 +1,6 @@
 import type { Broker, ClusterIdentity, CommandResult__Output, Shard, Stream, StreamKey } from "@millrace/proto";
 import { assert } from "@millrace/util";
+import { ConsumerGroups, type StoredGroup } from "./consumer-groups.ts";
 
 /** A broker as the controller knows it; `diskId` tells one incarnation from the next. */
 export interface BrokerRecord extends Broker {
@@ -19,7 +20,7 @@ const COMMAND_RESULTS_MAX = 10_000;
 const FIRST_GROUP_ID = 16;
 const DEFAULT_REPLICATION_FACTOR = 3;
 const DEFAULT_REPLACE_BROKER_AFTER_S = 300;
-const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 1;
 
 /**
  * All metadata. Replicated: it changes only by applied decisions, the same on every replica. Streams and brokers are values:
@@ -31,6 +32,7 @@ export class ClusterState {
   readonly brokers = new Map<string, BrokerRecord>();
   readonly #streams = new Map<number, Stream>();
   readonly #streamIdsByKey = new Map<string, number>();
+  #groups = new ConsumerGroups();
   readonly #results = new Map<string, CommandResult__Output>();
   #nextStreamId = 1;
   #nextGroupId = FIRST_GROUP_ID;
@@ -39,6 +41,11 @@ export class ClusterState {
 
   get streams(): ReadonlyMap<number, Stream> {
     return this.#streams;
+  }
+
+  /** Changes of theirs are no change of the metadata. */
+  get groups(): ConsumerGroups {
+    return this.#groups;
   }
 
   /** Copies of each shard. */
@@ -95,6 +102,7 @@ export class ClusterState {
     if (this.#streamIdsByKey.get(keyText(stream.key)) === stream.streamId) {
       this.#streamIdsByKey.delete(keyText(stream.key));
     }
+    this.#groups.removeStream(stream.streamId);
     this.#removedCreatedAtS = Math.max(this.#removedCreatedAtS, newestCreatedAtS(stream));
     this.#changes.streamIds.delete(stream.streamId);
     this.#changes.removedStreamIds.add(stream.streamId);
@@ -148,6 +156,7 @@ export class ClusterState {
         cluster: cluster && { ...cluster, tokenKey: Buffer.from(cluster.tokenKey).toString("base64") },
         brokers: [...this.brokers.values()],
         streams: [...this.#streams.values()],
+        groups: this.#groups.toStored(),
         results: [...this.#results],
       }),
     );
@@ -160,11 +169,17 @@ export class ClusterState {
     const stored = JSON.parse(bytes.toString()) as StoredState;
     if (stored.format !== FORMAT_VERSION) throw new Error(`unknown format ${stored.format} of the controller's state`);
     if (stored.cluster !== undefined) {
-      state.cluster = { ...stored.cluster, tokenKey: Buffer.from(stored.cluster.tokenKey, "base64") };
+      const { restoredGroupIdMax = 0 } = stored.cluster;
+      state.cluster = {
+        ...stored.cluster,
+        restoredGroupIdMax,
+        tokenKey: Buffer.from(stored.cluster.tokenKey, "base64"),
+      };
     }
     for (const broker of stored.brokers) state.brokers.set(broker.nodeId, broker);
     for (const stream of stored.streams) state.putStream(withMoves(stream));
-    for (const [commandId, result] of stored.results) state.#results.set(commandId, result);
+    for (const [commandId, result] of stored.results) state.#results.set(commandId, withRefusedShards(result));
+    state.#groups = ConsumerGroups.fromStored(stored.groups ?? []);
     state.#nextStreamId = stored.nextStreamId;
     state.#nextGroupId = stored.nextGroupId;
     state.#removedCreatedAtS = stored.removedCreatedAtS ?? 0;
@@ -174,16 +189,21 @@ export class ClusterState {
   }
 }
 
-interface StoredState {
+export interface StoredState {
   format: number;
   version: number;
   nextStreamId: number;
   nextGroupId: number;
   /** Absent in what was stored before it was kept. */
   removedCreatedAtS?: number;
-  cluster?: Omit<ClusterIdentity, "tokenKey"> & { tokenKey: string };
+  cluster?: Omit<ClusterIdentity, "tokenKey" | "restoredGroupIdMax"> & {
+    tokenKey: string;
+    restoredGroupIdMax?: number;
+  };
   brokers: BrokerRecord[];
   streams: Stream[];
+  /** Absent in what was stored before there were any. */
+  groups?: readonly StoredGroup[];
   results: [string, CommandResult__Output][];
 }
 
@@ -201,6 +221,9 @@ function withMoves(stream: Stream): Stream {
       leaving: shard.leaving ?? "",
       left: shard.left ?? [],
       placedVersion: shard.placedVersion ?? 0,
+      termMin: shard.termMin ?? 0,
+      joinId: shard.joinId ?? 0,
+      forgotten: shard.forgotten ?? [],
     }));
   const { shards, reshard } = stream;
   return {
@@ -208,6 +231,11 @@ function withMoves(stream: Stream): Stream {
     shards: upgraded(shards),
     reshard: reshard === null ? null : { ...reshard, children: upgraded(reshard.children) },
   };
+}
+
+/** Stored before there were leases. */
+function withRefusedShards(result: CommandResult__Output): CommandResult__Output {
+  return { ...result, refusedShards: result.refusedShards ?? [] };
 }
 
 /** No shard of the stream was created after it. Epoch seconds. */

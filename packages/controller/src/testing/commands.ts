@@ -6,6 +6,9 @@ type Kind = NonNullable<Command__Output["kind"]>;
 
 let nextId = 0;
 
+/** What a disk says that has been given no name yet. */
+export const UNNAMED = { clusterId: "", incarnation: 0 };
+
 /** A command as it comes off the wire. Each has an id of its own. */
 export function command<K extends Kind>(kind: K, input: NonNullable<Command__Output[K]>): Command__Output {
   return { commandId: `c${nextId++}`, kind, [kind]: input };
@@ -26,7 +29,7 @@ export function create(name: string, shardCount: number, of: Partial<StreamKey> 
 }
 
 export function register(brokerId: string, az: string, diskId = `disk of ${brokerId}`): Command__Output {
-  return command("registerBroker", { brokerId, az, address: `${brokerId}:1`, diskId, processId: 1 });
+  return command("registerBroker", { brokerId, az, address: `${brokerId}:1`, diskId, processId: 1, ...UNNAMED });
 }
 
 export function remove(name: string): Command__Output {
