@@ -7,11 +7,11 @@ import {
   recordSizeBytes,
   sealBatch,
 } from "@millrace/proto";
-import { assert, BufferPool, KIB, MIB } from "@millrace/util";
+import { assert, BufferPool, KIB, MIB, scaledToMemory } from "@millrace/util";
 
 const CAPACITY_MIN_BYTES = 4 * KIB;
 /** Of all builders. */
-const MEMORY = new BufferPool(32 * MIB);
+const MEMORY = new BufferPool(scaledToMemory(32 * MIB));
 const PARTITION_KEY_SIZE_BYTES_MAX = 0xffff;
 
 /**
@@ -95,10 +95,10 @@ export class BatchBuilder {
   /**
    * The sealed batch; the builder is empty again. `batchId`: 16 bytes, the same whenever these records are sent again.
    */
-  seal(fields: { flags: number; batchId: Uint8Array }): Buffer {
+  seal({ flags, batchId }: { flags: number; batchId: Uint8Array }): Buffer {
     this.reserve(this.#sizeBytes);
     const batch = (this.#buffer as Buffer).subarray(0, this.#sizeBytes);
-    sealBatch(batch, { ...fields, recordCount: this.#recordCount, userBytes: this.#userBytes });
+    sealBatch(batch, { flags, batchId, recordCount: this.#recordCount, userBytes: this.#userBytes });
     this.#buffer = undefined;
     this.clear();
     return batch;

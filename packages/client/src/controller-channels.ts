@@ -22,6 +22,12 @@ export class ControllerChannels {
     return defined(this.addresses[index % this.addresses.length], "addresses are not empty");
   }
 
+  /** Of the configured address after the one that failed; after the `index`th when the leader had announced another. */
+  indexAfter(failed: string, index: number): number {
+    const place = this.addresses.indexOf(failed);
+    return ((place < 0 ? index : place) + 1) % this.addresses.length;
+  }
+
   channelTo(address: string): ControllerChannel {
     assert(!this.#closed, "the connection is open");
     const known = this.#channels.get(address);

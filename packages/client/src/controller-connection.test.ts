@@ -1,7 +1,8 @@
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { status } from "@grpc/grpc-js";
 import type { MetadataUpdate__Output } from "@millrace/proto";
 import { realWorld, silentLogger } from "@millrace/util";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connectControllers } from "./controller-connection.ts";
 import { ClusterMetadata } from "./metadata.ts";
 import { MetadataWatcher } from "./metadata-watcher.ts";
@@ -32,6 +33,21 @@ afterEach(() => {
   connection.close();
   for (const controller of controllers) controller.stop();
 });
+
+/** host:port of a server of TCP alone, until the test is over. */
+async function listen(onConnection: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => undefined));
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 function makeLeader(leader: ScriptedController | undefined): void {
   for (const controller of controllers)
@@ -76,6 +92,25 @@ describe("a call", () => {
     await vi.waitFor(() => expect(three.commands.length).toBe(1));
     makeLeader(two);
     await expect(executed).resolves.toMatchObject({ version: 1 });
+  });
+
+  test("does not stay with a connection that is never made", async () => {
+    // Whoever answers at the address later is found by a new connection only.
+    let connections = 0;
+    const address = await listen((socket) => {
+      if (++connections === 1) return;
+      const port = Number(three.address.split(":")[1]);
+      socket.pipe(connect(port, "127.0.0.1")).pipe(socket);
+    });
+    const lonely = connectControllers({ addresses: [address], clock, random, logger: silentLogger });
+    try {
+      await expect(lonely.execute(COMMAND, { timeoutMs: 1_000 })).rejects.toMatchObject({
+        code: "CONTROLLER_UNAVAILABLE",
+      });
+      await expect(lonely.execute(COMMAND, { timeoutMs: 1_000 })).resolves.toMatchObject({ version: 1 });
+    } finally {
+      lonely.close();
+    }
   });
 
   test("ends as unavailable at its deadline, and soon after an abort", async () => {

@@ -1,10 +1,14 @@
 import type {
+  BackupResult,
   BrokerHeartbeat,
   ClusterStatus,
   Command,
   CommandResult__Output,
   HeartbeatResult,
+  LeasesRequest,
+  LeasesResult,
   MetadataUpdate__Output,
+  NodeCredentials,
 } from "@millrace/proto";
 import { assert, type Clock, errorMessage, type Logger, type Random } from "@millrace/util";
 import { ControllerChannels } from "./controller-channels.ts";
@@ -26,6 +30,8 @@ export interface ControllerConnectionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Plain text unless given. */
+  readonly nodeCredentials?: NodeCredentials | undefined;
   /** gRPC unless given. */
   readonly connect?: ConnectController;
 }
@@ -61,7 +67,8 @@ class LeaderControllerConnection implements ControllerConnection {
 
   constructor(options: ControllerConnectionOptions) {
     this.#options = options;
-    this.#channels = new ControllerChannels(options.addresses, options.connect ?? controllersOverGrpc(options.clock));
+    const { addresses, clock, nodeCredentials, connect = controllersOverGrpc(clock, nodeCredentials) } = options;
+    this.#channels = new ControllerChannels(addresses, connect);
   }
 
   async execute(command: Command, options: CallOptions): Promise<CommandResult__Output> {
@@ -81,6 +88,14 @@ class LeaderControllerConnection implements ControllerConnection {
     const result = await this.#call(options, (channel, callOptions) => channel.status(callOptions));
     this.#noteVersion(result.version);
     return result;
+  }
+
+  backup(options: CallOptions): Promise<BackupResult> {
+    return this.#call(options, (channel, callOptions) => channel.backup(callOptions));
+  }
+
+  leases(request: LeasesRequest, options: CallOptions): Promise<LeasesResult> {
+    return this.#call(options, (channel, callOptions) => channel.leases(request, callOptions));
   }
 
   watch(onUpdate: (update: MetadataUpdate__Output) => void): Watch {
@@ -161,7 +176,7 @@ class LeaderControllerConnection implements ControllerConnection {
     }
     if (isNews) {
       this.#leaderAddress = undefined;
-      this.#nextIndex = (this.#nextIndex + 1) % this.#channels.addresses.length;
+      this.#nextIndex = this.#channels.indexAfter(address, this.#nextIndex);
     }
     // The first round over all replicas is quick: one dead controller of three costs no wait.
     const isFirstRound = call.attempts < this.#channels.addresses.length;

@@ -1,5 +1,11 @@
-import { type ClientUnaryCall, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { Controller, type ControllerClient, type MetadataUpdate__Output } from "@millrace/proto";
+import { type ClientUnaryCall, connectivityState, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  Controller,
+  type ControllerClient,
+  type MetadataUpdate__Output,
+  type NodeCredentials,
+  PLAIN_TEXT,
+} from "@millrace/proto";
 import { type Clock, errorMessage } from "@millrace/util";
 import { cancelSoon } from "./cancel-soon.ts";
 import { CONTROLLER_CHANNEL_OPTIONS } from "./channel-options.ts";
@@ -12,12 +18,13 @@ import {
 
 export const LEADER_TRAILER = "millrace-leader";
 
+/** Whoever waits for less says nothing about the connection. */
+const CONNECT_TIMEOUT_MS = 500;
+
 /** Controllers over gRPC. */
-export function controllersOverGrpc(clock: Clock): ConnectController {
-  return (address) => {
-    const client = new Controller(address, credentials.createInsecure(), CONTROLLER_CHANNEL_OPTIONS);
-    return grpcChannel(client, clock);
-  };
+export function controllersOverGrpc(clock: Clock, nodeCredentials: NodeCredentials = PLAIN_TEXT): ConnectController {
+  return (address) =>
+    grpcChannel(() => new Controller(address, nodeCredentials.channel, CONTROLLER_CHANNEL_OPTIONS), clock);
 }
 
 type Callback<T> = (error: ServiceError | null, value?: T) => void;
@@ -26,8 +33,22 @@ interface Cancellable {
   cancel(): void;
 }
 
-function grpcChannel(client: ControllerClient, clock: Clock): ControllerChannel {
+function grpcChannel(connect: () => ControllerClient, clock: Clock): ControllerChannel {
   const calls = new Set<Cancellable>();
+  let client = connect();
+  let isClosed = false;
+
+  /**
+   * The caller's patience ended while the connection was still being made: to an address that drops what it is sent, or to a
+   * process that stands still. gRPC would wait for TCP to give up, for minutes, though the name may have another address by now.
+   */
+  function reconnectIfStuck(): void {
+    if (isClosed || client.getChannel().getConnectivityState(false) !== connectivityState.CONNECTING) return;
+    const stuck = client;
+    client = connect();
+    // Calls that wait for it have deadlines of their own.
+    setImmediate(() => stuck.close());
+  }
 
   /** One call as a promise; the signal cancels it, and keeps no listener afterwards. */
   function unary<T>({ timeoutMs, signal }: ControllerCallOptions, start: Start<T>): Promise<T> {
@@ -37,8 +58,12 @@ function grpcChannel(client: ControllerClient, clock: Clock): ControllerChannel 
       const call = start(new Metadata(), { deadline }, (error, value) => {
         calls.delete(call);
         signal?.removeEventListener("abort", onAbort);
-        if (error === null) resolve(value as T);
-        else reject(failureOf(error));
+        if (error === null) {
+          resolve(value as T);
+          return;
+        }
+        if (error.code === status.DEADLINE_EXCEEDED && timeoutMs >= CONNECT_TIMEOUT_MS) reconnectIfStuck();
+        reject(failureOf(error));
       });
       calls.add(call);
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -49,6 +74,8 @@ function grpcChannel(client: ControllerClient, clock: Clock): ControllerChannel 
     execute: (command, options) => unary(options, (...rest) => client.execute(command, ...rest)),
     heartbeat: (heartbeat, options) => unary(options, (...rest) => client.heartbeat(heartbeat, ...rest)),
     status: (options) => unary(options, (...rest) => client.status({}, ...rest)),
+    backup: (options) => unary(options, (...rest) => client.backup({}, ...rest)),
+    leases: (request, options) => unary(options, (...rest) => client.leases(request, ...rest)),
     watch(request, listener) {
       const call = client.watch(request);
       calls.add(call);
@@ -65,6 +92,7 @@ function grpcChannel(client: ControllerClient, clock: Clock): ControllerChannel 
       call.on("error", (error: Error) => ended(errorMessage(error)));
       call.on("end", () => ended("ended by the controller"));
       const cancel = (): void => {
+        if (!isOver) reconnectIfStuck();
         isOver = true;
         calls.delete(call);
         cancelSoon(call);
@@ -72,6 +100,7 @@ function grpcChannel(client: ControllerClient, clock: Clock): ControllerChannel 
       return { cancel };
     },
     close() {
+      isClosed = true;
       for (const call of calls) cancelSoon(call);
       calls.clear();
       client.close();

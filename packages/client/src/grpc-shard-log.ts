@@ -1,16 +1,17 @@
 import {
+  type ChannelCredentials,
   type ClientDuplexStream,
   type ClientReadableStream,
   connectivityState,
-  credentials,
   status,
 } from "@grpc/grpc-js";
-import { type RawFrame, ShardLog, type ShardLogClient } from "@millrace/proto";
+import { type NodeCredentials, PLAIN_TEXT, type RawFrame, ShardLog, type ShardLogClient } from "@millrace/proto";
 import { errorMessage } from "@millrace/util";
 import { cancelSoon } from "./cancel-soon.ts";
 import { BROKER_CHANNEL_OPTIONS } from "./channel-options.ts";
 import {
   type ConnectionListener,
+  type ConnectShardLog,
   type FrameListener,
   type FrameSource,
   type FrameStream,
@@ -19,8 +20,8 @@ import {
 } from "./network.ts";
 
 /** A broker over gRPC: a channel of its own, so that its connection is this object's and nobody else's. */
-export function connectShardLogOverGrpc(address: string, listener: ConnectionListener): ShardLogConnection {
-  return new GrpcShardLogConnection(address, listener);
+export function connectShardLogOverGrpc({ channel }: NodeCredentials = PLAIN_TEXT): ConnectShardLog {
+  return (address, listener) => new GrpcShardLogConnection(address, channel, listener);
 }
 
 interface Cancellable {
@@ -34,8 +35,8 @@ class GrpcShardLogConnection implements ShardLogConnection {
   #wasUp = false;
   #closed = false;
 
-  constructor(address: string, listener: ConnectionListener) {
-    this.#client = new ShardLog(address, credentials.createInsecure(), BROKER_CHANNEL_OPTIONS);
+  constructor(address: string, credentials: ChannelCredentials, listener: ConnectionListener) {
+    this.#client = new ShardLog(address, credentials, BROKER_CHANNEL_OPTIONS);
     this.#listener = listener;
     // The channel starts to connect, and tells of it in a later turn.
     setImmediate(() => this.#follow());

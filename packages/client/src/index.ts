@@ -1,4 +1,5 @@
 export { BatchBuilder } from "./batch-builder.ts";
+export { ClusterTime } from "./cluster-time.ts";
 export { connectControllers, type ControllerConnectionOptions } from "./controller-connection.ts";
 export * from "./errors.ts";
 export { controllersOverGrpc, LEADER_TRAILER } from "./grpc-controller.ts";
@@ -15,6 +16,9 @@ export type { Consumer, ConsumerOptions } from "./native/consumer.ts";
 export type { PutOutcome, PutResult } from "./native/delivery.ts";
 export * from "./native/errors.ts";
 export type { Producer, ProducerOptions } from "./native/producer.ts";
+export type { GroupConsumer, GroupConsumerOptions } from "./native/groups/group-consumer.ts";
+export type { GroupStart } from "./native/groups/group-start.ts";
+export type { LeasedPage, LeasedRecord } from "./native/groups/leased-record.ts";
 export type { PutRecord } from "./native/record-routing.ts";
 export type { RecordPage } from "./native/shard-reader.ts";
 export type { Checkpoint, StartPosition } from "./native/start-position.ts";

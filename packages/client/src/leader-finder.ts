@@ -181,8 +181,9 @@ class Search {
   #round(nowMs: number): void {
     this.#rounds++;
     this.#lastRoundAtMs = nowMs;
-    const replicas = this.#options.metadata.shardByGroup(this.#groupId)?.shard.replicas ?? [];
-    const nodeIds = new Set([...replicas, ...this.#named]);
+    const { replicas = [], forgotten = [] } = this.#options.metadata.shardByGroup(this.#groupId)?.shard ?? {};
+    // Who was given up may still believe that it leads, and so may those that it knows.
+    const nodeIds = new Set([...replicas, ...this.#named].filter((nodeId) => !forgotten.includes(nodeId)));
     this.#namedBefore = this.#named;
     this.#named = new Set();
     for (const nodeId of nodeIds) this.#ask(nodeId, nowMs);

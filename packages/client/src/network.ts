@@ -1,9 +1,12 @@
 import type {
+  BackupResult,
   BrokerHeartbeat,
   ClusterStatus,
   Command,
   CommandResult__Output,
   HeartbeatResult,
+  LeasesRequest,
+  LeasesResult,
   MetadataUpdate__Output,
   RawFrame,
 } from "@millrace/proto";
@@ -78,6 +81,8 @@ export interface ControllerChannel {
   execute(command: Command, options: ControllerCallOptions): Promise<CommandResult__Output>;
   heartbeat(heartbeat: BrokerHeartbeat, options: ControllerCallOptions): Promise<HeartbeatResult>;
   status(options: ControllerCallOptions): Promise<ClusterStatus>;
+  backup(options: ControllerCallOptions): Promise<BackupResult>;
+  leases(request: LeasesRequest, options: ControllerCallOptions): Promise<LeasesResult>;
   watch(request: { knownVersion: number; clusterId: string }, listener: WatchListener): { cancel(): void };
   /** Ends its calls; watches hear nothing more. */
   close(): void;

@@ -25,7 +25,8 @@ export function chooseReplica(
   state: ChoiceState,
   context: { connections: BrokerConnections; metadata: ClusterMetadata; nowMs: number },
 ): Candidate | undefined {
-  const { replicas } = shard.shard;
+  const { forgotten } = shard.shard;
+  const replicas = shard.shard.replicas.filter((nodeId) => !forgotten.includes(nodeId));
   let best: Candidate | undefined;
   let bestPenalty = Infinity;
   for (let index = 0; index < replicas.length; index++) {

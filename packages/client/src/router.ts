@@ -13,6 +13,7 @@ import {
   encodeReadRequest,
   type LocateRequest,
   type LocateResult,
+  type NodeCredentials,
   type ReadRequest,
   type ReadResult,
   RequestKind,
@@ -35,7 +36,7 @@ import type { ConnectShardLog } from "./network.ts";
 import { type Candidate, chooseReplica } from "./replica-choice.ts";
 import type { RequestOutcome } from "./request-stream.ts";
 import { backoffMs, retryUntilDeadline, TryAgain } from "./retry.ts";
-import { newShardCall, type ShardCall } from "./shard-call.ts";
+import { newShardCall, type ShardCall, writtenOf } from "./shard-call.ts";
 import type { ShardView } from "./stream-view.ts";
 import { subscribeToGroup } from "./subscription.ts";
 import type { AppendOptions, CallOptions, RoutedReadResult, ShardRouter } from "./types.ts";
@@ -49,6 +50,8 @@ export interface ShardRouterOptions {
   readonly inFlightBytesMax?: number;
   /** Of all appends that wait, for an answer, a leader or room; 256 MiB unless given. */
   readonly heldBytesMax?: number;
+  /** Plain text unless given. */
+  readonly nodeCredentials?: NodeCredentials | undefined;
   /** gRPC unless given. */
   readonly connect?: ConnectShardLog;
 }
@@ -88,7 +91,7 @@ class LeaderShardRouter implements ClosableShardRouter {
     const { metadata, clock, random } = options;
     const connections = new BrokerConnections({
       ...options,
-      connect: options.connect ?? connectShardLogOverGrpc,
+      connect: options.connect ?? connectShardLogOverGrpc(options.nodeCredentials),
       inFlightBytesMax: options.inFlightBytesMax,
       onLost: (nodeId) => this.#finder.nodeLost(nodeId),
     });
@@ -102,7 +105,7 @@ class LeaderShardRouter implements ClosableShardRouter {
     if (this.#heldBytes > 0 && this.#heldBytes + batch.length > heldBytesMax) {
       throw new ShardUnavailable(groupId, "overloaded");
     }
-    const body = [encodeAppendPrefix(groupId, options.quotas), batch];
+    const body = [encodeAppendPrefix(groupId, options.quotas, options.trace), batch];
     this.#heldBytes += batch.length;
     try {
       return await this.#run(newShardCall(clock, groupId, RequestKind.append, body, options, decodeAppendResult));
@@ -114,11 +117,11 @@ class LeaderShardRouter implements ClosableShardRouter {
   async read(request: ReadRequest, options: CallOptions): Promise<RoutedReadResult> {
     const body = [encodeReadRequest(request)];
     const { clock } = this.#options;
-    const callOptions = { ...options, anyReplica: request.anyReplica };
-    const call = newShardCall(clock, request.groupId, RequestKind.read, body, callOptions, decodeReadResult);
+    const call = newShardCall(clock, request.groupId, RequestKind.read, body, options, decodeReadResult);
+    call.isAnyReplica = request.anyReplica;
     if (!request.anyReplica) call.anyReplicaBody = [encodeReadRequest({ ...request, anyReplica: true })];
     const result = await this.#run(call);
-    return { ...result, isCurrent: !call.isAnyReplica };
+    return { isCurrent: !call.isAnyReplica, ...result };
   }
 
   claim(request: ClaimRequest, options: CallOptions): Promise<ClaimVerdict> {
@@ -218,6 +221,10 @@ class LeaderShardRouter implements ClosableShardRouter {
     const known = this.#finder.leaderOf(call.groupId);
     const nodeId = known ?? (call.attempts === 0 ? shard.replicas[0] : undefined);
     if (nodeId === undefined) return undefined;
+    if (shard.forgotten.includes(nodeId)) {
+      this.#finder.lost(call.groupId, nodeId);
+      return undefined;
+    }
     const connection = this.#connections.to(nodeId);
     const isGuessDown = known === undefined && this.#options.metadata.broker(nodeId)?.state === "DOWN";
     const isSilent = nodeId !== call.doubtedNodeId && connection?.isSilent(nowMs) === true;
@@ -230,9 +237,11 @@ class LeaderShardRouter implements ClosableShardRouter {
   async #findLeader<T>(call: ShardCall<T>, nowMs: number): Promise<TryAgain> {
     const { groupId, deadlineMs, signal } = call;
     const patienceMs = Math.max(0, NO_LEADER_PATIENCE_MS - this.#finder.leaderlessForMs(groupId));
-    const canFallBack = call.anyReplicaBody !== undefined;
-    await this.#finder.find(groupId, canFallBack ? Math.min(deadlineMs, nowMs + patienceMs) : deadlineMs, signal);
-    if (this.#finder.leaderlessForMs(groupId) >= NO_LEADER_PATIENCE_MS) askAnyReplica(call);
+    const untilMs = call.anyReplicaBody === undefined ? deadlineMs : Math.min(deadlineMs, nowMs + patienceMs);
+    await this.#finder.find(groupId, untilMs, signal);
+    // By the same clock and number as the wait: a remainder lost to rounding must not be waited for again, and again.
+    if (this.#finder.leaderOf(groupId) === undefined && this.#options.clock.monotonicMs() >= untilMs)
+      askAnyReplica(call);
     return this.#again(call, "noLeader", 0);
   }
 
@@ -289,7 +298,7 @@ class LeaderShardRouter implements ClosableShardRouter {
           askAnyReplica(call);
           return this.#again(call, "corrupt");
         case ShardLogStatus.badRequest:
-          throw new ShardRequestRefused(groupId, "the broker could not read the request", call.written);
+          throw new ShardRequestRefused(groupId, "the broker could not read the request", writtenOf(call));
         default:
           throw new ShardRequestRefused(groupId, `unknown answer ${status}`, call.isAppend ? "perhaps" : "no");
       }
@@ -326,7 +335,7 @@ class LeaderShardRouter implements ClosableShardRouter {
       await waitForGroup(metadata, call.groupId, Math.min(NEW_GROUP_WAIT_MS, leftMs), clock);
       if (metadata.shardByGroup(call.groupId) !== undefined) return this.#again(call, "unknownGroup", 0);
     }
-    throw new ShardGone(call.groupId, call.written);
+    throw new ShardGone(call.groupId, writtenOf(call));
   }
 }
 

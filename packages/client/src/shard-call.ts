@@ -23,7 +23,6 @@ export interface ShardCall<T> extends ChoiceState {
   readonly signal: AbortSignal | undefined;
   /** An attempt was on its way and nobody said what became of it. Never becomes false again. */
   perhapsWritten: boolean;
-  readonly written: Written;
   reason: UnavailableReason;
   attempts: number;
   timeouts: number;
@@ -39,7 +38,7 @@ export function newShardCall<T>(
   groupId: number,
   kind: number,
   body: readonly Uint8Array[],
-  options: CallOptions & { readonly anyReplica?: boolean },
+  options: CallOptions,
   decode: (body: Buffer) => T,
 ): ShardCall<T> {
   const isAppend = kind === RequestKind.append;
@@ -51,15 +50,12 @@ export function newShardCall<T>(
     isAppend,
     body,
     anyReplicaBody: undefined,
-    isAnyReplica: options.anyReplica ?? false,
+    isAnyReplica: false,
     decode,
     startedAtMs: nowMs,
     deadlineMs: nowMs + options.timeoutMs,
     signal: options.signal,
     perhapsWritten: false,
-    get written() {
-      return this.perhapsWritten ? "perhaps" : "no";
-    },
     reason: "timedOut",
     attempts: 0,
     timeouts: 0,
@@ -70,4 +66,8 @@ export function newShardCall<T>(
     lastNodeId: undefined,
     doubtedNodeId: undefined,
   };
+}
+
+export function writtenOf({ perhapsWritten }: ShardCall<unknown>): Written {
+  return perhapsWritten ? "perhaps" : "no";
 }

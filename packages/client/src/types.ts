@@ -1,5 +1,7 @@
+import type { TraceContext } from "@millrace/util";
 import type {
   AppendResult,
+  BackupResult,
   BrokerHeartbeat,
   ClaimRequest,
   ClaimVerdict,
@@ -7,6 +9,8 @@ import type {
   Command,
   CommandResult__Output,
   HeartbeatResult,
+  LeasesRequest,
+  LeasesResult,
   LocateRequest,
   LocateResult,
   MetadataUpdate__Output,
@@ -23,6 +27,10 @@ export interface ControllerConnection {
   execute(command: Command, options: CallOptions): Promise<CommandResult__Output>;
   heartbeat(heartbeat: BrokerHeartbeat, options: CallOptions): Promise<HeartbeatResult>;
   status(options: CallOptions): Promise<ClusterStatus>;
+  /** All metadata as of now. */
+  backup(options: CallOptions): Promise<BackupResult>;
+  /** A consumer group as of now. */
+  leases(request: LeasesRequest, options: CallOptions): Promise<LeasesResult>;
   /** Updates in version order, from any replica, across reconnects; ends with `close`. */
   watch(onUpdate: (update: MetadataUpdate__Output) => void): Watch;
   close(): void;
@@ -69,4 +77,6 @@ export interface ShardRouter {
 export interface AppendOptions extends CallOptions {
   /** Charge the shard's write quota. */
   readonly quotas: boolean;
+  /** What it is a part of, for the broker's trace. */
+  readonly trace?: TraceContext;
 }

@@ -26,6 +26,7 @@ const stream = {
       leaving: "",
       left: [],
       placedVersion: 0,
+      termMin: 0,
     },
   })),
 } as unknown as Stream;

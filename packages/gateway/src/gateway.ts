@@ -1,11 +1,14 @@
 import type { ClusterMetadata, ControllerConnection, ShardRouter } from "@millrace/client";
-import type { Logger, World } from "@millrace/util";
+import type { Logger, Span, Tracer, World } from "@millrace/util";
+import type { GatewayAudit } from "./audit.ts";
 import { AwsError, awsError } from "./errors.ts";
 import type { ApiRequest, ApiResponse } from "./http/api-types.ts";
+import { FreshMetadata } from "./fresh-metadata.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import type { Services } from "./operations/operation.ts";
 import { OPERATION_TABLE } from "./operations/table.ts";
 import { RateQuotas } from "./quotas.ts";
+import { PutLimit } from "./records/put-limit.ts";
 import { TokenSealer } from "./tokens.ts";
 
 export interface GatewayOptions {
@@ -15,15 +18,24 @@ export interface GatewayOptions {
   readonly controllers: ControllerConnection;
   readonly router: ShardRouter;
   readonly metrics: GatewayMetrics;
+  readonly audit?: GatewayAudit;
+  readonly tracer?: Tracer;
 }
+
+const PUTS: ReadonlySet<string> = new Set(["PutRecord", "PutRecords"]);
 
 /** The API without its sockets: a request in, an answer or an AwsError out. */
 export class Gateway {
   readonly #options: GatewayOptions;
+  readonly #fresh: FreshMetadata;
+  readonly #puts: PutLimit;
   #services: Services | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    const { world, logger, metadata, controllers } = options;
+    this.#puts = new PutLimit({ clock: world.clock });
+    this.#fresh = new FreshMetadata({ clock: world.clock, logger, metadata, controllers });
   }
 
   /** Why it does not serve yet; empty when it does. */
@@ -34,8 +46,30 @@ export class Gateway {
   }
 
   /** @throws AwsError */
-  async handle(request: ApiRequest): Promise<ApiResponse> {
-    const { metrics, world } = this.#options;
+  handle(request: ApiRequest): Promise<ApiResponse> {
+    const { tracer } = this.#options;
+    if (tracer === undefined) return this.#handle(request);
+    const { operation, requestId, region, headers } = request;
+    const span = tracer.startRequest(`Kinesis/${operation}`, headers["traceparent"], {
+      ...{ "rpc.system": "aws-api", "rpc.service": "Kinesis", "rpc.method": operation },
+      ...{ "aws.request_id": requestId, "cloud.region": region },
+    });
+    return span === undefined ? this.#handle(request) : tracer.within(span, () => this.#traced(request, span));
+  }
+
+  async #traced(request: ApiRequest, span: Span): Promise<ApiResponse> {
+    try {
+      const response = await this.#handle(request);
+      span.end();
+      return response;
+    } catch (error) {
+      span.end({ error: error instanceof AwsError ? error.awsName : "InternalFailure" });
+      throw error;
+    }
+  }
+
+  async #handle(request: ApiRequest): Promise<ApiResponse> {
+    const { metrics, world, audit } = this.#options;
     const startMs = world.clock.monotonicMs();
     let outcome = "ok";
     try {
@@ -45,11 +79,18 @@ export class Gateway {
           text: `${request.operation} is not supported by this version of Millrace.`,
         });
       }
-      return await operation.respond(this.#ready(), request);
+      const { version } = this.#options.metadata;
+      const respond = (): Promise<ApiResponse> => operation.respond(this.#ready(), request);
+      try {
+        return await (PUTS.has(request.operation) ? this.#puts.run(respond) : respond());
+      } catch (error) {
+        return await this.#fresh.again(error, request.operation, version, respond);
+      }
     } catch (error) {
       outcome = error instanceof AwsError ? error.awsName : "InternalFailure";
       throw error;
     } finally {
+      audit?.answered(request, outcome);
       metrics.answered(request.operation, outcome, world.clock.monotonicMs() - startMs);
     }
   }
@@ -70,7 +111,9 @@ export class Gateway {
       tokens: new TokenSealer(Buffer.from(identity.tokenKey), world.random),
       hasQuotas: identity.settings?.quotas !== "off",
       rates: new RateQuotas(),
+      puts: this.#puts,
       streamMetrics: metrics.streams,
+      failpoint: world.failpoint,
     };
     return this.#services;
   }

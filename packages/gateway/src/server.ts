@@ -1,10 +1,16 @@
-import { ClusterMetadata, connectControllers, createShardRouter, MetadataWatcher } from "@millrace/client";
-import type { Logger, World } from "@millrace/util";
+import { ClusterMetadata, ClusterTime, connectControllers, createShardRouter, MetadataWatcher } from "@millrace/client";
+import type { NodeCredentials } from "@millrace/proto";
+import { type AuditLog, ClusterClock, type Logger, MIB, scaledToMemory, type Tracer, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
+import { GatewayAudit } from "./audit.ts";
 import { Gateway } from "./gateway.ts";
-import { createHttpServer, type TlsMaterial } from "./http/server.ts";
+import { createHttpServer, DEFAULT_HTTP_LIMITS, type TlsMaterial } from "./http/server.ts";
+import { tracedRouter } from "./traced-router.ts";
 import { gatewayMetrics } from "./metrics.ts";
 import type { CredentialsProvider } from "./protocol/sigv4.ts";
+
+/** Of puts that wait for their shards. */
+const HELD_BYTES_MAX = 256 * MIB;
 
 export interface GatewayServerOptions {
   readonly world: World;
@@ -15,6 +21,11 @@ export interface GatewayServerOptions {
   readonly onFatal: (error: Error) => void;
   /** host:port of every controller. */
   readonly controllers: readonly string[];
+  readonly tracer?: Tracer;
+  /** Of calls that change something. */
+  readonly audit?: AuditLog;
+  /** Plain text to controllers and brokers unless given. */
+  readonly nodeCredentials?: NodeCredentials;
   /** 12 digits: of access keys that name none. */
   readonly defaultAccountId: string;
   /** Absent: any credentials are accepted. */
@@ -38,20 +49,30 @@ export interface RunningGateway {
 
 /** One gateway as a process serves it. @throws Error when the address cannot be had */
 export async function startGateway(options: GatewayServerOptions): Promise<RunningGateway> {
-  const { world, logger, listen, credentials, tls, allowPlaintext } = options;
-  const { clock, random } = world;
-  const controllers = connectControllers({ addresses: options.controllers, clock, random, logger });
+  const { world, logger, listen, credentials, tls, allowPlaintext, nodeCredentials, tracer } = options;
+  const clock = new ClusterClock(world.clock);
+  const { random } = world;
+  const controllers = connectControllers({ addresses: options.controllers, clock, random, logger, nodeCredentials });
+  const time = new ClusterTime({ controllers, clock, logger });
   const metadata = new ClusterMetadata({ clock });
   const watcher = new MetadataWatcher({ controllers, metadata });
-  const router = createShardRouter({ metadata, clock, random, logger });
+  const heldBytesMax = scaledToMemory(HELD_BYTES_MAX);
+  const router = createShardRouter({ metadata, clock, random, logger, nodeCredentials, heldBytesMax });
   const metrics = gatewayMetrics(options.registry);
-  const gateway = new Gateway({ world, logger, metadata, controllers, router, metrics });
+  const audit = options.audit === undefined ? undefined : new GatewayAudit(options.audit, clock);
+  const gateway = new Gateway({
+    ...{ world: { ...world, clock }, logger, metadata, controllers, router, metrics },
+    ...(audit === undefined ? {} : { audit }),
+    ...(tracer === undefined ? {} : { tracer, router: tracedRouter(router, tracer) }),
+  });
   const server = createHttpServer(
     {
-      world,
+      world: { ...world, clock },
       logger,
       credentials,
       defaultAccountId: options.defaultAccountId,
+      ...(audit === undefined ? {} : { onRefused: (refused) => audit.refused(refused) }),
+      limits: { bodyBudgetBytes: scaledToMemory(DEFAULT_HTTP_LIMITS.bodyBudgetBytes) },
       ...(tls === undefined ? {} : { tls, allowPlaintext: allowPlaintext ?? false }),
     },
     (request) => gateway.handle(request),
@@ -70,6 +91,7 @@ export async function startGateway(options: GatewayServerOptions): Promise<Runni
     close: async ({ graceMs }) => {
       await server.close({ graceMs });
       router.close();
+      time.close();
       watcher.close();
       controllers.close();
     },

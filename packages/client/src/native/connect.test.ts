@@ -65,6 +65,40 @@ test("what a producer puts a consumer gets, over gRPC and a broker's death", asy
   expect(texts.toSorted()).toEqual(expected.toSorted());
 });
 
+test("workers of a group share a stream, and whoever closes its client gives its shards back, over gRPC", async () => {
+  const other = connectMillrace({ controllers: [controller.address] });
+  await vi.waitFor(() => expect(controller.watches.length).toBe(2));
+  const addresses = brokers.map(({ nodeId, address }) => brokerOf(nodeId, address));
+  controller.push(fullUpdate(1, [streamOf(1, "orders", { shardCount: 2 })], addresses));
+  const options = { from: "TRIM_HORIZON", leaseDurationMs: 1_000, checkpointIntervalMs: 50 } as const;
+  const texts: string[] = [];
+  const workers = [client, await other].map((of) => of.consumeGroup("orders", "billing", options));
+  const consuming = workers.map(async (worker) => {
+    for await (const record of worker.records()) {
+      texts.push(record.data.toString());
+      void record.checkpoint();
+    }
+  });
+  await vi.waitFor(() => expect(workers.map((worker) => worker.shards().length)).toEqual([1, 1]), 10_000);
+  const producer = client.producer("orders", { lingerMs: 1 });
+  const expected = Array.from({ length: 100 }, (_, i) => `${i}`);
+  const putSome = (from: number, to: number) =>
+    producer.putAll(expected.slice(from, to).map((text) => ({ partitionKey: text, data: Buffer.from(text) })));
+  await putSome(0, 50);
+  await vi.waitFor(() => expect(texts).toHaveLength(50), 10_000);
+  await (await other).close();
+  await consuming[1];
+  expect(controller.leases.lease("billing", 0)?.owner).not.toBe(workers[1]?.worker);
+  await vi.waitFor(() => expect(workers[0]?.shards()).toHaveLength(2), 10_000);
+  await putSome(50, 100);
+  await vi.waitFor(() => expect(texts).toHaveLength(100), 10_000);
+  expect(texts.toSorted()).toEqual(expected.toSorted());
+  expect(await client.groups("orders")).toEqual(["billing"]);
+  await client.removeGroup("orders", "billing");
+  await expect(consuming[0]).rejects.toMatchObject({ code: "GROUP_REMOVED" });
+  await expect(client.removeGroup("orders", "billing")).rejects.toMatchObject({ reason: "GROUP_NOT_FOUND" });
+}, 40_000);
+
 test("streams are made and deleted by the controllers", async () => {
   const created = client.createStream("new", { shardCount: 1, mode: "ON_DEMAND" });
   await vi.waitFor(() => expect(controller.commands.length).toBe(1));

@@ -1,4 +1,4 @@
-import type { Command, StreamMode } from "@millrace/proto";
+import type { Command, CommandError, NodeCredentials, StreamMode } from "@millrace/proto";
 import { type Clock, type Logger, type Random, realWorld, silentLogger } from "@millrace/util";
 import { connectControllers } from "../controller-connection.ts";
 import { ClusterMetadata } from "../metadata.ts";
@@ -8,7 +8,8 @@ import { type ClosableShardRouter, createShardRouter } from "../router.ts";
 import type { StreamView } from "../stream-view.ts";
 import type { ControllerConnection } from "../types.ts";
 import { Consumer, type ConsumerOptions } from "./consumer.ts";
-import { ClusterUnreachable, StreamChangeRefused, StreamNotFound } from "./errors.ts";
+import { ClusterUnreachable, GroupRefused, StreamChangeRefused, StreamNotFound } from "./errors.ts";
+import { GroupConsumer, type GroupConsumerOptions } from "./groups/group-consumer.ts";
 import { Producer, type ProducerOptions } from "./producer.ts";
 
 export interface MillraceOptions {
@@ -23,6 +24,8 @@ export interface MillraceOptions {
   readonly logger?: Logger;
   /** The real ones unless given. */
   readonly world?: { readonly clock: Clock; readonly random: Random };
+  /** A certificate of the cluster, where it asks for one; plain text unless given. */
+  readonly nodeCredentials?: NodeCredentials;
   /** gRPC unless given. */
   readonly network?: { readonly controllers: ConnectController; readonly brokers: ConnectShardLog };
 }
@@ -38,9 +41,9 @@ const STREAM_CHANGE_TIMEOUT_MS = 15_000;
 
 /** @throws ClusterUnreachable when no controller told of the cluster in time */
 export async function connectMillrace(options: MillraceOptions): Promise<Millrace> {
-  const { controllers: addresses, world = realWorld(), logger = silentLogger, network } = options;
+  const { controllers: addresses, world = realWorld(), logger = silentLogger, network, nodeCredentials } = options;
   const { clock, random } = world;
-  const base = { clock, random, logger };
+  const base = { clock, random, logger, nodeCredentials };
   const controllers = connectControllers({
     ...base,
     addresses,
@@ -77,6 +80,7 @@ export class Millrace {
   readonly #region: string;
   readonly #producers = new Set<Producer>();
   readonly #consumers = new Set<Consumer>();
+  readonly #groupConsumers = new Set<GroupConsumer>();
 
   /** @internal connectMillrace makes it. */
   constructor(parts: Parts) {
@@ -99,6 +103,31 @@ export class Millrace {
     const consumer: Consumer = new Consumer(this.#view(stream), { ...this.#parts, onClose }, options);
     this.#consumers.add(consumer);
     return consumer;
+  }
+
+  /** A worker of the group: it shares the stream's shards with all others of that name, in whichever process. @throws StreamNotFound, RangeError */
+  consumeGroup(stream: string, group: string, options?: GroupConsumerOptions): GroupConsumer {
+    const onClose = (): unknown => this.#groupConsumers.delete(consumer);
+    const consumer: GroupConsumer = new GroupConsumer(this.#view(stream), group, { ...this.#parts, onClose }, options);
+    this.#groupConsumers.add(consumer);
+    return consumer;
+  }
+
+  /** Names of the stream's groups. @throws StreamNotFound, ControllerUnavailable */
+  async groups(stream: string): Promise<string[]> {
+    const { streamId } = this.#view(stream).stream;
+    const { groups } = await this.#parts.controllers.leases(
+      { streamId, group: "" },
+      { timeoutMs: STREAM_CHANGE_TIMEOUT_MS },
+    );
+    return groups;
+  }
+
+  /** Forgets its checkpoints; workers that are still at it end with GroupRemoved. @throws StreamNotFound, GroupRefused, ControllerUnavailable */
+  async removeGroup(stream: string, group: string): Promise<void> {
+    const { streamId } = this.#view(stream).stream;
+    const error = await this.#decide({ removeGroup: { streamId, group } }, STREAM_CHANGE_TIMEOUT_MS);
+    if (error !== null) throw new GroupRefused(error.message, error.code);
   }
 
   /** Resolves when it can be written to. @throws StreamChangeRefused, ControllerUnavailable */
@@ -125,14 +154,19 @@ export class Millrace {
     return this.#parts.metadata.streamsOf(this.#accountId, this.#region).map(({ key }) => key.name);
   }
 
-  /** Waits for what producers still have, then ends everything. */
+  /** Waits for what producers still have and what workers have checkpointed, then ends everything. @throws ControllerUnavailable */
   async close(): Promise<void> {
     const { watcher, router, controllers } = this.#parts;
     for (const consumer of this.#consumers) consumer.close();
-    await Promise.all([...this.#producers].map((producer) => producer.close()));
-    router.close();
-    watcher.close();
-    controllers.close();
+    const closing = [...this.#producers, ...this.#groupConsumers].map((each) => each.close());
+    try {
+      await Promise.all(closing);
+    } finally {
+      await Promise.allSettled(closing);
+      router.close();
+      watcher.close();
+      controllers.close();
+    }
   }
 
   #key(name: string) {
@@ -152,8 +186,13 @@ export class Millrace {
   }
 
   async #execute(command: Omit<Command, "commandId">, timeoutMs: number): Promise<void> {
+    const error = await this.#decide(command, timeoutMs);
+    if (error !== null) throw new StreamChangeRefused(error.message, error.code);
+  }
+
+  async #decide(command: Omit<Command, "commandId">, timeoutMs: number): Promise<CommandError | null> {
     const commandId = this.#parts.random.bytes(16).toString("hex");
     const { error } = await this.#parts.controllers.execute({ commandId, ...command }, { timeoutMs });
-    if (error !== null) throw new StreamChangeRefused(error.message, error.code);
+    return error;
   }
 }

@@ -1,9 +1,10 @@
+import type { StoredRecord } from "@millrace/proto";
 import { type Clock, MIB } from "@millrace/util";
 import { ShardGone, ShardUnavailable } from "../errors.ts";
 import type { ClusterMetadata } from "../metadata.ts";
 import type { ShardView, StreamView } from "../stream-view.ts";
 import type { ShardRouter } from "../types.ts";
-import { type ConsumedRecord, sequenceNumberAt } from "./consumed-record.ts";
+import { ConsumedRecord, sequenceNumberAt } from "./consumed-record.ts";
 import { StreamNotFound } from "./errors.ts";
 import { PageQueue } from "./page-queue.ts";
 import { offsetOf, pagesOf, type RecordPage } from "./shard-reader.ts";
@@ -166,7 +167,7 @@ export class Consumer implements AsyncIterable<RecordPage> {
   async #follow(shard: ShardView, offset: Promise<number>): Promise<void> {
     const { router, clock } = this.#services;
     const options = { shard, router, clock, signal: this.#stop.signal };
-    const pages = pagesOf(await offset, options);
+    const pages = pagesOf(await offset, options, makeRecord);
     let finished: Promise<void> | undefined;
     for (;;) {
       await this.#pages.room();
@@ -210,4 +211,8 @@ export class Consumer implements AsyncIterable<RecordPage> {
   #noteRecord(record: ConsumedRecord | undefined): void {
     if (record !== undefined) this.#positions.set(record.shardId, record.sequenceNumber);
   }
+}
+
+function makeRecord(shard: ShardView, stored: StoredRecord): ConsumedRecord {
+  return new ConsumedRecord(shard, stored);
 }

@@ -44,6 +44,31 @@ export class InvalidPosition extends MillraceError {
   readonly code = "INVALID_POSITION";
 }
 
+/** The shard is another worker's now, or may be: it goes on after the last checkpoint that was stored. */
+export class LeaseLost extends MillraceError {
+  readonly code = "LEASE_LOST";
+
+  constructor(shardId: string) {
+    super(`the lease of ${shardId} is lost`);
+  }
+}
+
+/** The consumer group was removed while its workers were at work. */
+export class GroupRemoved extends MillraceError {
+  readonly code = "GROUP_REMOVED";
+}
+
+/** A controller decided against it: `reason` is its code (GROUP_LIMIT_EXCEEDED, ...). */
+export class GroupRefused extends MillraceError {
+  readonly code = "GROUP_REFUSED";
+  readonly reason: string;
+
+  constructor(message: string, reason: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /** No controller, or no metadata from one, in time. */
 export class ClusterUnreachable extends MillraceError {
   readonly code = "CLUSTER_UNREACHABLE";

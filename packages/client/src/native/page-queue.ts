@@ -1,7 +1,7 @@
 import type { RecordPage } from "./shard-reader.ts";
 
-export interface QueuedPage {
-  readonly page: RecordPage;
+export interface QueuedPage<P extends RecordPage = RecordPage> {
+  readonly page: P;
   readonly sizeBytes: number;
   readonly taken: () => void;
   /** To be called when the reader has no more to do with it. */
@@ -18,9 +18,9 @@ export interface PagePromises {
  * Pages of many shards on their way to one reader, in order of arrival. A shard has one page here at a time, and gets the
  * next one only while there is room: so the bound is exceeded by one page a shard at most.
  */
-export class PageQueue {
+export class PageQueue<P extends RecordPage = RecordPage> {
   readonly #limitBytes: number;
-  #pages: QueuedPage[] = [];
+  #pages: QueuedPage<P>[] = [];
   #sizeBytes = 0;
   #wakeReader: (() => void) | undefined;
   readonly #awaitingRoom: (() => void)[] = [];
@@ -39,7 +39,7 @@ export class PageQueue {
     });
   }
 
-  push(page: RecordPage): PagePromises {
+  push(page: P): PagePromises {
     if (this.#isEnded) return { taken: DONE, finished: DONE };
     let sizeBytes = 0;
     for (const { data } of page.records) sizeBytes += data.length;
@@ -55,13 +55,11 @@ export class PageQueue {
   }
 
   /** The next page; undefined when no more follow. One reader. @throws what `fail` was given */
-  async next(): Promise<QueuedPage | undefined> {
+  async next(): Promise<QueuedPage<P> | undefined> {
     for (;;) {
       const first = this.#pages.shift();
       if (first !== undefined) {
-        this.#sizeBytes -= first.sizeBytes;
-        first.taken();
-        while (this.#sizeBytes < this.#limitBytes && this.#awaitingRoom.length > 0) this.#awaitingRoom.shift()?.();
+        this.#leave(first);
         return first;
       }
       if (this.#error !== undefined) throw this.#error.reason;
@@ -69,6 +67,16 @@ export class PageQueue {
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
       });
+    }
+  }
+
+  /** Some of them will not be read. */
+  drop(isDropped: (page: P) => boolean): void {
+    const dropped = this.#pages.filter(({ page }) => isDropped(page));
+    this.#pages = this.#pages.filter(({ page }) => !isDropped(page));
+    for (const queued of dropped) {
+      this.#leave(queued);
+      queued.finished();
     }
   }
 
@@ -93,6 +101,12 @@ export class PageQueue {
     this.#pages = [];
     this.#sizeBytes = 0;
     this.end();
+  }
+
+  #leave({ sizeBytes, taken }: QueuedPage<P>): void {
+    this.#sizeBytes -= sizeBytes;
+    taken();
+    while (this.#sizeBytes < this.#limitBytes && this.#awaitingRoom.length > 0) this.#awaitingRoom.shift()?.();
   }
 
   #wake(): void {

@@ -1,5 +1,4 @@
-import { hash } from "node:crypto";
-import { HASH_KEY_MAX, parseHashKey } from "@millrace/proto";
+import { HASH_KEY_MAX, md5Words, parseHashKey } from "@millrace/proto";
 import { KIB } from "@millrace/util";
 import type { ShardView, StreamView } from "../stream-view.ts";
 import { InvalidRecord } from "./errors.ts";
@@ -21,6 +20,8 @@ export interface RoutableRecord {
 }
 
 const PARTITION_KEY_CHARS_MAX = 256;
+/** Of one look-up at a time: four words, the most significant first. */
+const words = new Uint32Array(4);
 
 /** @throws InvalidRecord */
 export function routableRecord(record: PutRecord, { stream }: StreamView): RoutableRecord {
@@ -42,8 +43,12 @@ export function shardFor(
 ): ShardView | undefined {
   const only = view.openShards.length === 1 ? view.openShards[0] : undefined;
   if (only !== undefined && only.startingHashKey === 0n && only.endingHashKey === HASH_KEY_MAX) return only;
-  const bytes = explicitHashKey === undefined ? hash("md5", key, "buffer") : Buffer.from(explicitHashKey);
-  return view.shardForHash(bytes.readUInt32BE(0), bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12));
+  if (explicitHashKey === undefined) md5Words(key, 0, key.length, words);
+  else {
+    const bytes = Buffer.from(explicitHashKey.buffer, explicitHashKey.byteOffset, explicitHashKey.length);
+    for (let word = 0; word < words.length; word++) words[word] = bytes.readUInt32BE(4 * word);
+  }
+  return view.shardForHash(words[0] as number, words[1] as number, words[2] as number, words[3] as number);
 }
 
 function hashKeyBytes(hashKey: string | bigint): Buffer {

@@ -1,15 +1,22 @@
-import { type LocateRequest, type ReadResult, readBatchHeader, recordsOf, verifyBatch } from "@millrace/proto";
+import {
+  type LocateRequest,
+  type ReadResult,
+  readBatchHeader,
+  recordsOf,
+  type StoredRecord,
+  verifyBatch,
+} from "@millrace/proto";
 import type { Clock } from "@millrace/util";
 import { ShardUnavailable } from "../errors.ts";
 import type { ShardView } from "../stream-view.ts";
 import type { ShardRouter } from "../types.ts";
-import { ConsumedRecord } from "./consumed-record.ts";
+import type { ConsumedRecord } from "./consumed-record.ts";
 import type { ShardStart } from "./start-position.ts";
 
 /** Records of one shard, in order. */
-export interface RecordPage {
+export interface RecordPage<R extends ConsumedRecord = ConsumedRecord> {
   readonly shardId: string;
-  readonly records: readonly ConsumedRecord[];
+  readonly records: readonly R[];
   /** Between the last of these records and the newest in the shard, by arrival. 0 at the tip. */
   readonly millisBehindLatest: number;
 }
@@ -46,14 +53,17 @@ export async function offsetOf(
   }
 }
 
+export type MakeRecord<R extends ConsumedRecord> = (shard: ShardView, stored: StoredRecord) => R;
+
 /** All that follows `fromOffset`, as it commits. Ends after a closed shard's last record. @throws ShardGone, MalformedBatch */
-export async function* pagesOf(
+export async function* pagesOf<R extends ConsumedRecord>(
   fromOffset: number,
   { shard, router, signal }: ShardReaderOptions,
-): AsyncGenerator<RecordPage, void, void> {
+  make: MakeRecord<R>,
+): AsyncGenerator<RecordPage<R>, void, void> {
   let nextOffset = fromOffset;
   for await (const result of router.subscribe(shard.groupId, fromOffset, signal)) {
-    const records = recordsFrom(result, nextOffset, shard);
+    const records = recordsFrom(result, nextOffset, shard, make);
     const last = records.at(-1);
     if (last === undefined) continue;
     nextOffset = last.offset + 1;
@@ -64,13 +74,18 @@ export async function* pagesOf(
 }
 
 /** @throws MalformedBatch */
-function recordsFrom({ batches }: ReadResult, fromOffset: number, shard: ShardView): ConsumedRecord[] {
-  const records: ConsumedRecord[] = [];
+function recordsFrom<R extends ConsumedRecord>(
+  { batches }: ReadResult,
+  fromOffset: number,
+  shard: ShardView,
+  make: MakeRecord<R>,
+): R[] {
+  const records: R[] = [];
   for (let at = 0; at < batches.length;) {
     const header = readBatchHeader(batches, at);
     verifyBatch(batches, at, header);
     for (const stored of recordsOf(batches, at, header)) {
-      if (stored.offset >= fromOffset) records.push(new ConsumedRecord(shard, stored));
+      if (stored.offset >= fromOffset) records.push(make(shard, stored));
     }
     at += header.sizeBytes;
   }

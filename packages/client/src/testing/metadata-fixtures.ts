@@ -46,6 +46,9 @@ export function streamOf(
       leaving: "",
       left: [],
       placedVersion: 0,
+      termMin: 0,
+      joinId: 0,
+      forgotten: [],
     })),
   };
 }
@@ -66,6 +69,7 @@ export function fullUpdate(version: number, streams: Stream[], brokers: Broker[]
       clusterId: "cluster-1",
       tokenKey: Buffer.alloc(32),
       settings: { quotas: "off", replicationFactor: 0, replaceBrokerAfterS: 0 },
+      restoredGroupIdMax: 0,
     },
   };
 }

@@ -7,12 +7,14 @@ import {
   type WatchRequest,
 } from "@millrace/proto";
 import { LEADER_TRAILER } from "../grpc-controller.ts";
+import { LeaseTable } from "./lease-table.ts";
 
 type WatchCall = ServerWritableStream<WatchRequest, MetadataUpdate>;
 
 /** A real gRPC server that speaks Controller as told. */
 export class ScriptedController {
   readonly commands: Command__Output[] = [];
+  readonly leases = new LeaseTable();
   readonly watches: { request: WatchRequest; call: WatchCall }[] = [];
   /** The leader's address; "" for none; undefined: this one leads. */
   follows: string | undefined;
@@ -35,9 +37,11 @@ export class ScriptedController {
         this.commands.push(call.request);
         const error = this.#refusal();
         if (error !== undefined) callback(error);
-        else if (!this.hangs) callback(null, { version: this.version });
+        else if (!this.hangs) callback(null, this.leases.execute(call.request, this.version));
       },
       Heartbeat: (_call, callback) => callback(this.#refusal() ?? null, { registered: true, version: this.version }),
+      Leases: (call, callback) => callback(this.#refusal() ?? null, this.leases.read(call.request)),
+      Backup: (_call, callback) => callback(this.#refusal() ?? null, {}),
       Status: (_call, callback) => callback(this.#refusal() ?? null, { version: this.version }),
       Watch: (call) => {
         call.on("error", () => undefined);

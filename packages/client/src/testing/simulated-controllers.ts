@@ -1,4 +1,4 @@
-import type { CommandResult__Output, MetadataUpdate__Output } from "@millrace/proto";
+import type { Command, CommandResult__Output, LeasesRequest, MetadataUpdate__Output } from "@millrace/proto";
 import type { Clock } from "@millrace/util";
 import {
   ControllerCallFailed,
@@ -6,6 +6,7 @@ import {
   type ControllerChannel,
   type WatchListener,
 } from "../network.ts";
+import { LeaseTable } from "./lease-table.ts";
 
 const LATENCY_MS = 1;
 
@@ -17,6 +18,7 @@ export class SimulatedControllers {
   /** "": nobody leads. */
   leader = "";
   version = 1;
+  readonly leases = new LeaseTable();
   readonly calls: string[] = [];
 
   constructor(clock: Clock) {
@@ -24,14 +26,21 @@ export class SimulatedControllers {
   }
 
   readonly connect = (address: string): ControllerChannel => {
-    const answer = <T>(result: (version: number) => T) => {
-      return (_request: unknown, options: ControllerCallOptions): Promise<T> =>
-        this.#call(address, options, () => result(this.version));
+    const answer = <T, R>(result: (version: number, request: R) => T) => {
+      return (request: R, options: ControllerCallOptions): Promise<T> =>
+        this.#call(address, options, () => result(this.version, request));
     };
     const own = new Set<WatchListener>();
     return {
-      execute: answer((version): CommandResult__Output => ({ version, error: null, incarnation: 0 })),
-      heartbeat: answer((version) => ({ version, registered: true })),
+      execute: answer((version, command: Command): CommandResult__Output => this.leases.execute(command, version)),
+      leases: answer((_version, request: LeasesRequest) => this.leases.read(request)),
+      heartbeat: answer((version) => ({ version, registered: true, clusterNowMs: 0, laggingReplicas: 0 })),
+      backup: (options) =>
+        this.#call(address, options, () => ({
+          version: this.version,
+          clusterId: "cluster-1",
+          state: Buffer.alloc(0),
+        })),
       status: (options) =>
         this.#call(address, options, () => ({
           version: this.version,

@@ -13,6 +13,8 @@ export interface ApiRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Also in the answer's `x-amzn-RequestId`. */
   readonly requestId: string;
+  /** host:port of the client, or of what stands before us. */
+  readonly from: string | undefined;
   readonly accessKeyId: string;
   /** From the credential scope. */
   readonly region: string;

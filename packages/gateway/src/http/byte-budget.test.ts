@@ -36,3 +36,17 @@ test("waiting ends with time or the client, and lets those behind pass", async (
   held?.release();
   expect(budget.usedBytes).toBe(20);
 });
+
+test("O15: small requests have room and a line of their own while large ones wait", async () => {
+  const budget = new ByteBudget(100, clock, { sizeBytesMax: 5, reservedBytes: 20 });
+  const large = await budget.take(80, 10_000, never);
+  const waiting = budget.take(50, 10_000, never);
+  const small = await Promise.all([1, 2, 3, 4].map(() => budget.take(5, 10_000, never)));
+  expect(budget.usedBytes).toBe(100);
+  const fifth = budget.take(5, 10_000, never);
+  small[0]?.release();
+  expect((await fifth)?.bytes).toBe(5);
+  large?.release();
+  expect((await waiting)?.bytes).toBe(50);
+  expect(await budget.take(81, 10_000, never)).toBeUndefined();
+});

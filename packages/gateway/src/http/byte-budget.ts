@@ -6,19 +6,31 @@ interface Waiter {
   readonly settle: (permit: BytePermit | undefined) => void;
 }
 
+export interface SmallRequests {
+  /** Of a body that counts as small. */
+  readonly sizeBytesMax: number;
+  /** What is kept free for them. */
+  readonly reservedBytes: number;
+}
+
 /**
  * Bounds the bytes of request bodies held at once, over all connections. Who finds it exhausted waits in line for a
- * moment, while its data stays in the client's socket; the line is as long as there are requests in flight.
+ * moment, while its data stays in the client's socket; the line is as long as there are requests in flight. Small requests have room of
+ * their own and a line of their own: they need not wait until megabytes of others have come over the wire.
  */
 export class ByteBudget {
   readonly limitBytes: number;
   readonly #clock: Clock;
+  readonly #small: SmallRequests;
+  readonly #smallWaiters = new Set<Waiter>();
   readonly #waiters = new Set<Waiter>();
   #usedBytes = 0;
 
-  constructor(limitBytes: number, clock: Clock) {
+  constructor(limitBytes: number, clock: Clock, small: SmallRequests = NO_SMALL_REQUESTS) {
+    assert(small.reservedBytes < limitBytes, "there is room for large requests as well");
     this.limitBytes = limitBytes;
     this.#clock = clock;
+    this.#small = small;
   }
 
   get usedBytes(): number {
@@ -27,13 +39,14 @@ export class ByteBudget {
 
   /** Resolves to `undefined` when there was no room in time, or the signal aborted. */
   take(bytes: number, waitMs: number, signal: AbortSignal): Promise<BytePermit | undefined> {
-    if (signal.aborted || bytes > this.limitBytes) return Promise.resolve(undefined);
-    if (this.#waiters.size === 0 && this.#usedBytes + bytes <= this.limitBytes) {
-      return Promise.resolve(this.#grant(bytes));
-    }
+    const isSmall = bytes <= this.#small.sizeBytesMax;
+    const waiters = isSmall ? this.#smallWaiters : this.#waiters;
+    const limitBytes = isSmall ? this.limitBytes : this.#limitOfLarge;
+    if (signal.aborted || bytes > limitBytes) return Promise.resolve(undefined);
+    if (waiters.size === 0 && this.#usedBytes + bytes <= limitBytes) return Promise.resolve(this.#grant(bytes));
     return new Promise((resolve) => {
       const settle = (permit: BytePermit | undefined): void => {
-        this.#waiters.delete(waiter);
+        waiters.delete(waiter);
         timer.cancel();
         signal.removeEventListener("abort", giveUp);
         resolve(permit);
@@ -44,8 +57,12 @@ export class ByteBudget {
       const waiter: Waiter = { bytes, settle };
       const timer = this.#clock.setTimer(waitMs, giveUp);
       signal.addEventListener("abort", giveUp, { once: true });
-      this.#waiters.add(waiter);
+      waiters.add(waiter);
     });
+  }
+
+  get #limitOfLarge(): number {
+    return this.limitBytes - this.#small.reservedBytes;
   }
 
   #grant(bytes: number): BytePermit {
@@ -63,15 +80,22 @@ export class ByteBudget {
     };
   }
 
-  /** First come, first served: a large request is not starved by small ones. */
   #serveWaiters(): void {
-    for (const waiter of this.#waiters) {
-      if (this.#usedBytes + waiter.bytes > this.limitBytes) return;
-      this.#waiters.delete(waiter);
+    this.#serve(this.#smallWaiters, this.limitBytes);
+    this.#serve(this.#waiters, this.#limitOfLarge);
+  }
+
+  /** First come, first served: a large request is not starved by smaller ones. */
+  #serve(waiters: Set<Waiter>, limitBytes: number): void {
+    for (const waiter of waiters) {
+      if (this.#usedBytes + waiter.bytes > limitBytes) return;
+      waiters.delete(waiter);
       waiter.settle(this.#grant(waiter.bytes));
     }
   }
 }
+
+const NO_SMALL_REQUESTS: SmallRequests = { sizeBytesMax: 0, reservedBytes: 0 };
 
 export interface BytePermit {
   readonly bytes: number;

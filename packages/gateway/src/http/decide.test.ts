@@ -154,7 +154,7 @@ describe("the order of checks before an operation", () => {
   });
 });
 
-describe("requests from browsers", () => {
+describe("S03: requests from browsers", () => {
   test("a preflight echoes what it asks for", () => {
     const headers = {
       origin: "http://x",
@@ -176,5 +176,49 @@ describe("requests from browsers", () => {
         "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date",
     });
     expect(corsHeaders(request({}))).toEqual({});
+  });
+});
+
+describe("whose the credentials are, as AWS's token service answers it", () => {
+  const FORM = "application/x-www-form-urlencoded; charset=utf-8";
+  const question = "Action=GetCallerIdentity&Version=2011-06-15";
+  const signed = (key: string, service = "sts"): Record<string, string> => ({
+    ...SIGNED,
+    authorization: SIGNED.authorization
+      .replace("Credential=a/", `Credential=${key}/`)
+      .replace("/kinesis/", `/${service}/`),
+  });
+
+  test("the account is the one that streams are in, and the key is named", () => {
+    expect(answer({ contentType: FORM, body: question, headers: signed("AKID") })).toBe(
+      '200 text/xml <GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>' +
+        "<Arn>arn:aws:iam::000000000000:user/AKID</Arn><UserId>AKID</UserId><Account>000000000000</Account>" +
+        "</GetCallerIdentityResult></GetCallerIdentityResponse>",
+    );
+    expect(answer({ contentType: FORM, body: question, headers: signed("123456789012") })).toContain(
+      "<Account>123456789012</Account>",
+    );
+    expect(answer({ contentType: FORM, body: question, headers: signed("<&>") })).toContain(
+      "<UserId>&#60;&#38;&#62;</UserId>",
+    );
+  });
+
+  test("who is not known, or signed for another service, is refused in its words", () => {
+    const strict = new SignatureVerifier({
+      provider: { secretFor: () => undefined },
+      nowMs: () => Date.UTC(2026, 0, 15, 12),
+    });
+    for (const service of ["sts", "kinesis"]) {
+      const asked = request({ contentType: FORM, body: question, headers: signed("AKID", service) });
+      const verdict = decide(asked, strict);
+      expect(verdict).toMatchObject({ kind: "answer", status: 403 });
+      const code = service === "sts" ? "UnrecognizedClient" : "InvalidSignature";
+      expect(verdict.kind === "answer" && verdict.body.toString()).toContain(`<Code>${code}</Code>`);
+    }
+  });
+
+  test("nothing else is answered in a form", () => {
+    expect(answer({ contentType: FORM, body: "Action=AssumeRole" })).toBe(ACCESS_DENIED);
+    expect(answer({ contentType: FORM, body: `${question}&x=${"y".repeat(2_000)}` })).toBe(ACCESS_DENIED);
   });
 });

@@ -8,6 +8,7 @@ import { readDocument } from "../protocol/read-input.ts";
 import type { Caller, SignatureVerifier } from "../protocol/sigv4.ts";
 import { CONTENT_TYPES, type Encoding } from "../protocol/wire-value.ts";
 import { serializeError } from "../protocol/write-output.ts";
+import { callerIdentity, FORM_CONTENT_TYPE } from "./caller-identity.ts";
 import type { Headers, ResponseHeaders } from "./exchange.ts";
 
 export interface RawRequest {
@@ -20,7 +21,19 @@ export interface RawRequest {
 export type Verdict =
   | { readonly kind: "call"; readonly operation: OperationName; readonly encoding: Encoding; readonly caller: Caller }
   | { readonly kind: "preflight" }
-  | { readonly kind: "answer"; readonly status: number; readonly contentType?: string; readonly body: Buffer };
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly contentType?: string;
+      readonly body: Buffer;
+      readonly refused?: RefusedCall;
+    };
+
+/** An operation that was not let through: its caller has not proved who they are. */
+export interface RefusedCall {
+  readonly operation: OperationName;
+  readonly outcome: string;
+}
 
 type Answer = Extract<Verdict, { kind: "answer" }>;
 
@@ -38,6 +51,8 @@ export function decide(request: RawRequest, verifier: SignatureVerifier): Verdic
   const operation = service === TARGET_SERVICE ? findOperation(operationName) : undefined;
   const encoding = contentType === CONTENT_TYPES.json ? "json" : "cbor";
 
+  const identity = contentType === FORM_CONTENT_TYPE ? callerIdentity(request, verifier) : undefined;
+  if (identity !== undefined) return { kind: "answer", ...identity };
   if (body.length === 0) {
     return errorAnswer(encoding, awsError(operation === undefined ? "UNKNOWN_OPERATION" : "SERIALIZATION", {}));
   }
@@ -54,7 +69,8 @@ export function decide(request: RawRequest, verifier: SignatureVerifier): Verdic
     return { kind: "call", operation: operation.name, encoding, caller: verifier.verify(request) };
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;
-    return errorAnswer(encoding, syntaxError(encoding, body) ?? error);
+    const answered = syntaxError(encoding, body) ?? error;
+    return { ...errorAnswer(encoding, answered), refused: { operation: operation.name, outcome: answered.awsName } };
   }
 }
 

@@ -1,6 +1,7 @@
 /** One request and its answer, seen the same way over HTTP/1.1 and HTTP/2. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { constants, type IncomingHttpHeaders as Http2Headers, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 
 export type Headers = Readonly<Record<string, string | undefined>>;
@@ -14,6 +15,8 @@ export interface Exchange {
   readonly headers: Headers;
   /** Flows, and fills memory, only once it is read. */
   readonly body: Readable;
+  /** host:port of the other end of the connection, as long as it is known. */
+  readonly from: string | undefined;
   readonly isClosed: boolean;
   /** Called once, when the answer has been sent to its end or the client is gone. */
   onClose(listener: () => void): void;
@@ -59,6 +62,10 @@ export class Http1Exchange implements Exchange {
 
   get body(): Readable {
     return this.#request;
+  }
+
+  get from(): string | undefined {
+    return addressOf(this.#request.socket);
   }
 
   get isClosed(): boolean {
@@ -110,7 +117,8 @@ export class Http2Exchange implements Exchange {
 
   constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
     this.#stream = stream;
-    this.headers = { ...headers, host: headers[":authority"] ?? headers.host } as Headers;
+    headers.host = headers[":authority"] ?? headers.host;
+    this.headers = headers as Headers;
     stream.on("error", ignore);
   }
 
@@ -124,6 +132,11 @@ export class Http2Exchange implements Exchange {
 
   get body(): Readable {
     return this.#stream;
+  }
+
+  get from(): string | undefined {
+    const { session } = this.#stream;
+    return session === undefined || session.destroyed ? undefined : addressOf(session.socket);
   }
 
   get isClosed(): boolean {
@@ -160,6 +173,10 @@ export class Http2Exchange implements Exchange {
   destroy(): void {
     if (!this.isClosed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
+}
+
+function addressOf({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">): string | undefined {
+  return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`;
 }
 
 function lowerCase(headers: ResponseHeaders): ResponseHeaders {

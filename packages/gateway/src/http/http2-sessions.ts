@@ -3,7 +3,7 @@ import type { ServerHttp2Session } from "node:http2";
 
 /**
  * Pings a session so that a peer that vanished without a word is noticed, and closes one that has been without streams
- * for `idleTimeoutMs`.
+ * for `idleTimeoutMs`. A peer that sends has not vanished: its answer may stand behind megabytes of bodies.
  */
 export function keepSessionAlive(
   session: ServerHttp2Session,
@@ -14,6 +14,7 @@ export function keepSessionAlive(
   let openStreams = 0;
   let idleSinceMs = clock.monotonicMs();
   let isPingPending = false;
+  let readBytesBefore = 0;
   session.on("stream", (stream) => {
     openStreams += 1;
     stream.once("close", () => {
@@ -23,11 +24,13 @@ export function keepSessionAlive(
   });
   const tick = (): void => {
     if (session.destroyed) return;
-    // The last ping is unanswered after a whole interval: nobody is there.
-    if (isPingPending) return session.destroy();
+    const readBytes = session.socket.bytesRead;
+    // The last ping is unanswered after a whole interval, in which nothing else came either: nobody is there.
+    if (isPingPending && readBytes === readBytesBefore) return session.destroy();
+    readBytesBefore = readBytes;
     if (openStreams === 0 && clock.monotonicMs() - idleSinceMs >= idleTimeoutMs) {
       session.close();
-    } else if (!session.closed) {
+    } else if (!session.closed && !isPingPending) {
       isPingPending = session.ping((error) => {
         if (error === null) isPingPending = false;
       });

@@ -1,7 +1,7 @@
-import { BufferPool, MIB } from "@millrace/util";
+import { BufferPool, MIB, scaledToMemory } from "@millrace/util";
 
 /** Bodies and what they decode to: the largest buffers there are, one after the other of the same size. */
-const POOL = new BufferPool(64 * MIB);
+const POOL = new BufferPool(scaledToMemory(64 * MIB));
 
 /** What one request holds of the pool. */
 export class RequestMemory {

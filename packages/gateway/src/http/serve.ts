@@ -7,7 +7,7 @@ import { CONTENT_TYPES, type Encoding } from "../protocol/wire-value.ts";
 import { serializeError } from "../protocol/write-output.ts";
 import type { ApiHandler, ApiRequest, ApiResponse, StreamResponse } from "./api-types.ts";
 import type { ByteBudget } from "./byte-budget.ts";
-import { corsHeaders, decide, errorAnswer, type RawRequest, type Verdict } from "./decide.ts";
+import { corsHeaders, decide, errorAnswer, type RawRequest, type RefusedCall, type Verdict } from "./decide.ts";
 import type { Exchange, ResponseHeaders } from "./exchange.ts";
 import { readBody, type BodyLimits, type BodyResult } from "./read-body.ts";
 import type { RequestIds } from "./request-ids.ts";
@@ -26,8 +26,17 @@ export interface ServeContext {
   /** A client that takes none of its answer for that long is cut off. */
   readonly writeTimeoutMs: number;
   readonly requestsMax: number;
+  /** For an audit. */
+  readonly onRefused?: ((refused: Refused) => void) | undefined;
   /** Those in flight; streams count too. */
   readonly active: Set<ActiveRequest>;
+}
+
+export interface Refused extends RefusedCall {
+  /** Who they say they are. */
+  readonly claimedKeyId: string | undefined;
+  readonly from: string | undefined;
+  readonly requestId: string;
 }
 
 export interface ActiveRequest {
@@ -96,8 +105,10 @@ async function serveAdmitted(active: ActiveRequest, context: ServeContext): Prom
     const verdict = decide(request, verifier);
     if (verdict.kind !== "preflight") responseHeaders["x-amz-id-2"] = context.ids.nextExtended();
     if (verdict.kind === "call") await call(active, request, verdict, requestId, responseHeaders, reading, context);
-    else if (verdict.kind === "answer") answer(exchange, verdict, responseHeaders);
-    else exchange.respond(200, { ...responseHeaders, "Content-Length": "0" }, []);
+    else if (verdict.kind === "answer") {
+      if (verdict.refused !== undefined) tellRefused(verdict.refused, exchange, requestId, context);
+      answer(exchange, verdict, responseHeaders);
+    } else exchange.respond(200, { ...responseHeaders, "Content-Length": "0" }, []);
   } finally {
     reading.release();
   }
@@ -123,9 +134,10 @@ async function call(
     allocate: reading.memory.allocate,
     headers,
     requestId,
-    ...caller,
+    from: exchange.from,
     invocationId: headers["amz-sdk-invocation-id"],
     signal: controller.signal,
+    ...caller,
   };
   let response: ApiResponse;
   try {
@@ -143,7 +155,8 @@ async function call(
     return;
   }
   const parts = Buffer.isBuffer(response.body) ? [response.body] : response.body;
-  respond(exchange, response.status, { ...responseHeaders, "Content-Type": CONTENT_TYPES[encoding] }, parts);
+  responseHeaders["Content-Type"] = CONTENT_TYPES[encoding];
+  respond(exchange, response.status, responseHeaders, parts);
 }
 
 async function stream(
@@ -168,6 +181,18 @@ async function stream(
   else writable.end();
 }
 
+const ACCESS_KEY_ID_CHARS_MAX = 128;
+
+function tellRefused(
+  refused: RefusedCall,
+  { headers, from }: Exchange,
+  requestId: string,
+  context: ServeContext,
+): void {
+  const claimed = /Credential=([^/,\s]+)\//.exec(headers["authorization"] ?? "")?.[1];
+  context.onRefused?.({ ...refused, claimedKeyId: claimed?.slice(0, ACCESS_KEY_ID_CHARS_MAX), from, requestId });
+}
+
 function asAwsError(error: unknown, request: ApiRequest, logger: Logger): AwsError {
   if (error instanceof AwsError) return error;
   const { operation, requestId } = request;
@@ -178,12 +203,16 @@ function asAwsError(error: unknown, request: ApiRequest, logger: Logger): AwsErr
 
 function answer(exchange: Exchange, verdict: Extract<Verdict, { kind: "answer" }>, headers: ResponseHeaders): void {
   const { status, contentType, body } = verdict;
-  respond(exchange, status, contentType === undefined ? headers : { ...headers, "Content-Type": contentType }, [body]);
+  if (contentType !== undefined) headers["Content-Type"] = contentType;
+  respond(exchange, status, headers, [body]);
 }
 
+/** `headers` are of this answer alone, and are added to. */
 function respond(exchange: Exchange, status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void {
-  const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
-  exchange.respond(status, { ...headers, "Content-Length": String(sizeBytes) }, sizeBytes === 0 ? [] : parts);
+  let sizeBytes = 0;
+  for (const part of parts) sizeBytes += part.length;
+  headers["Content-Length"] = String(sizeBytes);
+  exchange.respond(status, headers, sizeBytes === 0 ? [] : parts);
 }
 
 /** Too much at once: every SDK retries a 503 after a pause. */

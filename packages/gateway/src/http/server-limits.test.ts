@@ -131,6 +131,19 @@ describe("clients that are slow, silent or talk nonsense", () => {
     await until(() => server.connectionCount === 0);
   });
 
+  test("an HTTP/2 peer that answers no ping, and still sends, is there", async () => {
+    await start({ http2PingIntervalMs: 50, keepAliveTimeoutMs: 10_000 });
+    const socket = connect(port, "127.0.0.1");
+    const settings = Buffer.from("000000040000000000", "hex");
+    socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), settings]));
+    const windowUpdate = Buffer.from("00000408000000000000000001", "hex");
+    const talk = setInterval(() => socket.write(windowUpdate), 10);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(server.connectionCount).toBe(1);
+    clearInterval(talk);
+    await until(() => server.connectionCount === 0);
+  });
+
   test("garbage, whatever it begins with, ends its own connection only", async () => {
     await start({ firstBytesTimeoutMs: 200, headersTimeoutMs: 200 });
     const beginnings = [
@@ -172,19 +185,57 @@ describe("clients that are slow, silent or talk nonsense", () => {
   });
 });
 
-describe("more than fits at once", () => {
-  test("bodies beyond the byte budget wait, then are refused with a retryable error", async () => {
+describe("O15: more than fits at once", () => {
+  test("O15: large bodies beyond the byte budget wait, then are refused with a retryable error; small ones pass", async () => {
     await start({ bodyBudgetBytes: 10_000, bodyBytesMax: 10_000, bodyBudgetWaitMs: 100, bodyIdleTimeoutMs: 2_000 });
     const hog = connect(port, "127.0.0.1");
     hog.write(`${TARGET("PutRecord")}Content-Length: 10000\r\n\r\n{`);
     await until(() => server.requestCount === 1);
-    const refused = await exchangeRaw(port, PUT);
+    expect(status(await exchangeRaw(port, PUT))).toBe("HTTP/1.1 200");
+    const large = `${TARGET("PutRecord")}Connection: close\r\nContent-Length: 5000\r\n\r\n${PUT_BODY.padStart(5_000)}`;
+    const refused = await exchangeRaw(port, large);
     expect(status(refused)).toBe("HTTP/1.1 503");
     expect(refused).toContain("ServiceUnavailableException");
-    const waiting = exchangeRaw(port, PUT);
+    const waiting = exchangeRaw(port, large);
     hog.destroy();
     expect(status(await waiting)).toBe("HTTP/1.1 200");
   });
+
+  test("O15: an HTTP/2 session goes on after a body of it was refused", async () => {
+    const bytes = 7_000_000;
+    await start({
+      bodyBudgetBytes: 8_000_000,
+      bodyBytesMax: 8_000_000,
+      bodyBudgetWaitMs: 100,
+      bodyIdleTimeoutMs: 20_000,
+    });
+    const hog = connect(port, "127.0.0.1");
+    hog.write(`${TARGET("PutRecord")}Content-Length: 7900000\r\n\r\n{`);
+    await until(() => server.requestCount === 1);
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    const put = async (): Promise<number> => {
+      const stream = session.request({
+        ":method": "POST",
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "Kinesis_20131202.PutRecord",
+        authorization: "A Credential=a,SignedHeaders=b,Signature=c",
+        "x-amz-date": "x",
+        "content-length": bytes,
+      });
+      stream.on("error", () => undefined).end(PUT_BODY.padStart(bytes));
+      const status = await new Promise<number>((resolve) => {
+        stream.once("response", (headers) => resolve(headers[":status"] ?? 0));
+        stream.once("close", () => resolve(0));
+      });
+      stream.resume();
+      return status;
+    };
+    expect(await put()).toBe(503);
+    hog.destroy();
+    await until(() => server.requestCount === 0);
+    for (let i = 0; i < 5; i++) expect(await put()).toBe(200);
+    session.destroy();
+  }, 15_000);
 
   test("requests beyond the bound are refused, and the bound holds for HTTP/2", async () => {
     await start({ requestsMax: 2 });
@@ -214,7 +265,7 @@ describe("more than fits at once", () => {
     for (const socket of held) socket.destroy();
   });
 
-  test("a subscriber that does not read holds back its producer, not memory", async () => {
+  test("O13: a subscriber that does not read holds back its producer, not memory", async () => {
     let produced = 0;
     let isEnded = false;
     await start({ writeTimeoutMs: 300 }, () =>

@@ -2,7 +2,7 @@
  * The API's port: HTTP/1.1 and HTTP/2 with prior knowledge on one socket, and the same inside TLS, told apart by the
  * first bytes. Everything a client sends is bounded in size, number and time, and nothing it sends ends the process.
  */
-import { KIB, MIB, silentLogger, type Logger, type World } from "@millrace/util";
+import { type Clock, KIB, MIB, silentLogger, type Logger, type World } from "@millrace/util";
 import http from "node:http";
 import http2 from "node:http2";
 import net, { type AddressInfo, type Socket } from "node:net";
@@ -14,7 +14,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import { Http1Exchange, Http2Exchange, type Exchange } from "./exchange.ts";
 import { keepSessionAlive } from "./http2-sessions.ts";
 import { RequestIds } from "./request-ids.ts";
-import { serve, type ActiveRequest, type ServeContext } from "./serve.ts";
+import { serve, type ActiveRequest, type Refused, type ServeContext } from "./serve.ts";
 import { sniff } from "./sniffer.ts";
 
 export interface HttpServerOptions {
@@ -31,6 +31,8 @@ export interface HttpServerOptions {
   /** Whether clear text is served beside TLS. Default: only without TLS. */
   readonly allowPlaintext?: boolean;
   readonly limits?: Partial<HttpLimits>;
+  /** Calls whose signature is no good. */
+  readonly onRefused?: (refused: Refused) => void;
 }
 
 export interface TlsMaterial {
@@ -80,6 +82,9 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   http2StreamsMax: 256,
 };
 
+/** Reads, control-plane calls, and puts of a few records. */
+const SMALL_BODY_BYTES_MAX = 64 * KIB;
+
 export interface HttpServer {
   listen(port: number, host: string): Promise<AddressInfo>;
   /** New connections get the new certificate; open ones keep theirs. */
@@ -127,7 +132,7 @@ class ApiServer implements HttpServer {
         nowMs: () => clock.nowMs(),
       }),
       handler,
-      budget: new ByteBudget(Math.max(limits.bodyBudgetBytes, limits.bodyBytesMax), clock),
+      budget: budgetOf(limits, clock),
       bodyLimits: {
         sizeBytesMax: limits.bodyBytesMax,
         budgetWaitMs: limits.bodyBudgetWaitMs,
@@ -138,6 +143,7 @@ class ApiServer implements HttpServer {
       handlerTimeoutMs: limits.handlerTimeoutMs,
       writeTimeoutMs: limits.writeTimeoutMs,
       requestsMax: limits.requestsMax,
+      onRefused: options.onRefused,
       active: this.#active,
     };
     this.#allowPlaintext = options.allowPlaintext ?? options.tls === undefined;
@@ -307,6 +313,15 @@ class ApiServer implements HttpServer {
         if (this.#active.size === 0) this.#onIdle?.();
       });
   }
+}
+
+function budgetOf({ bodyBudgetBytes, bodyBytesMax }: HttpLimits, clock: Clock): ByteBudget {
+  const reservedBytes = Math.ceil(bodyBudgetBytes / 8);
+  const limitBytes = Math.max(bodyBudgetBytes, bodyBytesMax + reservedBytes);
+  return new ByteBudget(limitBytes, clock, {
+    sizeBytesMax: Math.min(SMALL_BODY_BYTES_MAX, bodyBytesMax / 64),
+    reservedBytes,
+  });
 }
 
 function abort({ controller }: ActiveRequest): void {

@@ -1,11 +1,12 @@
 import type { ClusterMetadata, ControllerConnection, ShardRouter } from "@millrace/client";
-import type { Clock, Logger, Random } from "@millrace/util";
+import type { Clock, Failpoint, Logger, Random } from "@millrace/util";
 import type { ApiRequest, ApiResponse } from "../http/api-types.ts";
 import type { OperationInputs, OperationOutputs } from "../model/generated/kinesis-types.ts";
 import type { OperationName } from "../model/shapes.ts";
 import { parseInput } from "../protocol/read-input.ts";
 import { serializeOutput } from "../protocol/write-output.ts";
 import { type RateQuotas, rateSubjectOf } from "../quotas.ts";
+import type { PutLimit } from "../records/put-limit.ts";
 import type { StreamMetrics } from "../stream-metrics.ts";
 import type { TokenSealer } from "../tokens.ts";
 
@@ -21,7 +22,9 @@ export interface Services {
   /** False: the cluster has no quotas. */
   readonly hasQuotas: boolean;
   readonly rates: RateQuotas;
+  readonly puts: PutLimit;
   readonly streamMetrics: StreamMetrics;
+  readonly failpoint: Failpoint | undefined;
 }
 
 export interface Operation {

@@ -1,9 +1,9 @@
+import { md5Words } from "@millrace/proto";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AwsError } from "../errors.ts";
 import { compareHashKeys, hashKeyOf, readHashKey } from "./hash-key.ts";
-import { md5Words } from "./md5.ts";
 import { parsePut, parsePutSlowly, routingHashKey, type PutBatch } from "./put-batch.ts";
 import { scanPut } from "./put-scanner.ts";
 

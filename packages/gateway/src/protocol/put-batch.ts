@@ -1,8 +1,8 @@
 /** A put request, flat: what routing and packing need, without an object per record. */
+import { md5Words } from "@millrace/proto";
 import { awsError } from "../errors.ts";
 import type { PutRecordInput, PutRecordsInput, PutRecordsRequestEntry } from "../model/generated/kinesis-types.ts";
 import { readHashKey } from "./hash-key.ts";
-import { md5Words } from "./md5.ts";
 import { scanPut } from "./put-scanner.ts";
 import { parseInput } from "./read-input.ts";
 import type { ValidationHooks } from "./validate-input.ts";

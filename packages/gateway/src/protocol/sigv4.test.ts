@@ -63,7 +63,7 @@ function refusal(request: SignedRequest, by = verifier()): string {
 const WRONG_SIGNATURE = /^InvalidSignatureException: The request signature we calculated does not match/u;
 const UNKNOWN = "UnrecognizedClientException: The security token included in the request is invalid.";
 
-describe("a request signed by the AWS SDK", () => {
+describe("S01: a request signed by the AWS SDK", () => {
   let request: SignedRequest;
   beforeAll(async () => {
     request = await sign();
@@ -147,7 +147,7 @@ describe("a request signed by the AWS SDK", () => {
   });
 });
 
-describe("requests that are not, or half, signed", () => {
+describe("S01: requests that are not, or half, signed", () => {
   const bare = (headers: Record<string, string>, url = "/"): SignedRequest => ({
     method: "POST",
     url,

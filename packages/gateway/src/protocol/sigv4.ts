@@ -44,7 +44,9 @@ export interface VerifierOptions {
   readonly nowMs: () => number;
 }
 
-const SERVICE = "kinesis";
+/** What requests are signed for: the streams' API, and the question whose the credentials are. */
+export type SignedService = "kinesis" | "sts";
+
 const ALGORITHM = "AWS4-HMAC-SHA256";
 const TERMINATOR = "aws4_request";
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
@@ -74,20 +76,25 @@ export class SignatureVerifier {
   }
 
   /** @throws AwsError as section "SigV4" of the API has it: MissingAuthenticationToken, IncompleteSignature, ... */
-  verify(request: SignedRequest): Caller {
+  verify(request: SignedRequest, service: SignedService = "kinesis"): Caller {
     const signature = readSignature(request);
     const { accessKeyId } = signature;
     const { provider, defaultAccountId = "000000000000", defaultRegion = "us-east-1" } = this.#options;
     const region = signature.scope[1] ?? "";
     const credentials = provider?.secretFor(accessKeyId);
-    if (provider !== undefined) this.#check(request, signature, credentials);
+    if (provider !== undefined) this.#check(request, service, signature, credentials);
     const accountId = credentials?.accountId ?? (/^\d{12}$/.test(accessKeyId) ? accessKeyId : defaultAccountId);
     return { accessKeyId, region: region === "" ? defaultRegion : region, accountId };
   }
 
-  #check(request: SignedRequest, signature: Signature, credentials: Credentials | undefined): void {
+  #check(
+    request: SignedRequest,
+    service: SignedService,
+    signature: Signature,
+    credentials: Credentials | undefined,
+  ): void {
     const requestMs = readDate(signature.date);
-    this.#checkScope(signature, requestMs);
+    this.#checkScope(signature, service, requestMs);
     const isRight = this.#isSignatureRight(request, signature, credentials?.secretAccessKey ?? DUMMY_SECRET);
     if (credentials === undefined || !isTokenRight(credentials, signature)) throw awsError("UNKNOWN_ACCESS_KEY", {});
     const nowMs = this.#options.nowMs();
@@ -96,13 +103,13 @@ export class SignatureVerifier {
     if (!isRight) throw awsError("WRONG_SIGNATURE", {});
   }
 
-  #checkScope({ scope, date }: Signature, requestMs: number): void {
+  #checkScope({ scope, date }: Signature, wanted: SignedService, requestMs: number): void {
     const [scopeDate = "", region = "", service = "", terminator = ""] = scope;
     const { regions } = this.#options;
     if (scope.length !== 4 || region === "" || (regions !== undefined && !regions.includes(region))) {
       throw scopeError("Credential should be scoped to a valid region. ");
     }
-    if (service !== SERVICE) throw scopeError(`Credential should be scoped to correct service: '${SERVICE}'. `);
+    if (service !== wanted) throw scopeError(`Credential should be scoped to correct service: '${wanted}'. `);
     if (terminator !== TERMINATOR) {
       throw scopeError(
         `Credential should be scoped with a valid terminator: '${TERMINATOR}', not '${clip(terminator)}'. `,
@@ -143,13 +150,13 @@ export class SignatureVerifier {
     return isEqual && isHostSigned && (claimedHash === undefined || claimedHash === bodyHash);
   }
 
-  /** Four HMACs a day, region and secret; kept, since they cost more than the signature itself. */
-  #signingKey(secret: string, [date = "", region = ""]: readonly string[]): Buffer {
-    const cacheKey = `${date}/${region}/${secret}`;
+  /** Four HMACs a day, region, service and secret; kept, since they cost more than the signature itself. */
+  #signingKey(secret: string, [date = "", region = "", service = ""]: readonly string[]): Buffer {
+    const cacheKey = `${date}/${region}/${service}/${secret}`;
     const cached = this.#signingKeys.get(cacheKey);
     if (cached !== undefined) return cached;
     let key: Buffer | string = `AWS4${secret}`;
-    for (const part of [date, region, SERVICE, TERMINATOR]) key = createHmac("sha256", key).update(part).digest();
+    for (const part of [date, region, service, TERMINATOR]) key = createHmac("sha256", key).update(part).digest();
     if (this.#signingKeys.size >= SIGNING_KEYS_MAX) this.#signingKeys.clear();
     this.#signingKeys.set(cacheKey, key as Buffer);
     return key as Buffer;

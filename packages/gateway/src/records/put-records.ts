@@ -16,6 +16,7 @@ import type { Services } from "../operations/operation.ts";
 import type { PutBatch } from "../protocol/put-batch.ts";
 import type { ValidationHooks } from "../protocol/validate-input.ts";
 import { streamNameOf } from "../streams.ts";
+import { closedLatelyFromS } from "./closed-lately.ts";
 import {
   batchIdOf,
   fittingCount,
@@ -31,8 +32,6 @@ import {
 const REQUEST_BYTES_MAX = 10 * MIB;
 /** Below the SDKs' own time-outs, above a failover. */
 const PUT_TIMEOUT_MS = 6_000;
-/** As long as shards remember batches. Older ones than that are not asked, if there was a reshard since. */
-const REPETITION_WINDOW_S = 10 * 60;
 const REROUTES_MAX = 5;
 const REROUTE_WAIT_MS = 2_000;
 
@@ -88,18 +87,21 @@ export async function storeRecords(
     sequenceNumbers: new Array<string | undefined>(put.count),
     failures: new Array<PutFailure | undefined>(put.count),
   };
+  const startedAtMs = services.clock.monotonicMs();
   const storing = new Storing(services, request, put, outcome);
   const all = put.count === 1 ? [0] : positionsBelow(put.count);
   const positions = view.stream.faults ? all.filter((position) => !storing.failByFault(view, position)) : all;
   await storing.store(view, isRepetition(request) ? await storing.settle(view, positions) : positions, 0);
-  noteOutcome(services, put, outcome);
+  noteOutcome(services, put, outcome, startedAtMs);
+  services.failpoint?.("put.before-answer");
   return outcome;
 }
 
 function noteOutcome(
-  { streamMetrics }: Services,
+  { streamMetrics, puts, clock }: Services,
   put: PutBatch,
   { view, sequenceNumbers, failures }: PutOutcome,
+  startedAtMs: number,
 ): void {
   let [records, bytes, throttled] = [0, 0, 0];
   for (let position = 0; position < put.count; position++) {
@@ -108,7 +110,10 @@ function noteOutcome(
     records++;
     bytes += (put.dataLengths[position] as number) + (put.keyLengths[position] as number);
   }
-  if (records > 0) streamMetrics.wrote(view, records, bytes);
+  if (records > 0) {
+    streamMetrics.wrote(view, records, bytes);
+    puts.stored(clock.monotonicMs() - startedAtMs);
+  }
   if (throttled > 0) streamMetrics.writeThrottled(view, throttled);
 }
 
@@ -143,6 +148,8 @@ class Storing {
   readonly #outcome: PutOutcome;
   readonly #identity: Buffer;
   readonly #quotas: boolean;
+  /** Positions of which nobody could say whether they are stored. */
+  readonly #unknown: number[] = [];
 
   constructor(services: Services, request: ApiRequest, put: PutBatch, outcome: PutOutcome) {
     const { stream } = outcome.view;
@@ -160,13 +167,14 @@ class Storing {
    * @returns the positions that no closed shard has
    */
   async settle(view: StreamView, positions: readonly number[]): Promise<readonly number[]> {
-    // Times of one stream are compared with each other only: no two clocks need agree.
-    const newestS = Math.max(...view.shards.map(({ shard }) => shard.closedAtS));
+    const fromS = closedLatelyFromS(view);
     let left = positions;
     for (const shard of view.shards) {
-      if (shard.open || shard.shard.closedAtS < newestS - REPETITION_WINDOW_S) continue;
+      if (shard.open || shard.shard.closedAtS < fromS) continue;
       const part = partWithin(this.#put, shard, left);
-      if (part === undefined || !(await this.#storePart(view, part, 0))) continue;
+      if (part === undefined) continue;
+      this.#services.failpoint?.("put.before-ask-closed-shard");
+      if (!this.#failBesideUnknown(part) && !(await this.#storePart(view, part, 0))) continue;
       const settled = new Set(part.positions);
       left = left.filter((position) => !settled.has(position));
     }
@@ -189,12 +197,16 @@ class Storing {
     const [only] = parts;
     const closed: ShardPart[] = [];
     const storePart = async (part: ShardPart): Promise<void> => {
+      if (this.#failBesideUnknown(part)) return;
       if (!(await this.#storePart(view, part, reroutes))) closed.push(part);
     };
     if (only !== undefined && parts.length === 1) await storePart(only);
     else await Promise.all(parts.map(storePart));
     if (closed.length === 0) return;
+    const { failpoint } = this.#services;
+    failpoint?.("put.shard-closed");
     const current = await this.#afterReshard(view, closed);
+    failpoint?.("put.before-append-to-child");
     // Together and in the request's order, for two parents may have one child now.
     const rest = closed.flatMap((part) => part.positions).toSorted((one, other) => one - other);
     await this.store(current, rest, reroutes + 1);
@@ -214,8 +226,23 @@ class Storing {
       const isAway =
         error instanceof ShardUnavailable || error instanceof AppendOutcomeUnknown || error instanceof ShardClosed;
       if (!isAway) throw error;
-      this.#fail(part, 0, "unavailable");
+      this.#failUnknown(part);
     }
+    return true;
+  }
+
+  #failUnknown(part: ShardPart): void {
+    this.#unknown.push(...part.positions);
+    this.#fail(part, 0, "unavailable");
+  }
+
+  /**
+   * A batch is known by which of the request's records it holds. Where a shard's part would have more of them if what is not known were
+   * known, it would be another batch to the next attempt, or is another one than the last attempt's: it waits for that as well.
+   */
+  #failBesideUnknown(part: ShardPart): boolean {
+    if (this.#unknown.length === 0 || partWithin(this.#put, part.shard, this.#unknown) === undefined) return false;
+    this.#failUnknown(part);
     return true;
   }
 
@@ -245,8 +272,12 @@ class Storing {
     const batch = packPart(this.#put, part, count, batchId, isEncrypted(part.shard.stream));
     const { signal } = this.#request;
     const options = { timeoutMs: PUT_TIMEOUT_MS, signal, quotas: this.#quotas };
+    const { router, failpoint } = this.#services;
     try {
-      return await this.#services.router.append(part.shard.groupId, batch, options);
+      failpoint?.("put.before-append");
+      const result = await router.append(part.shard.groupId, batch, options);
+      failpoint?.("put.after-append");
+      return result;
     } finally {
       recyclePart(batch);
     }

@@ -1,0 +1,103 @@
+import type { Clock } from "@millrace/util";
+import { beforeEach, expect, test } from "vitest";
+import { PutLimit } from "./put-limit.ts";
+
+let nowMs: number;
+let timers: Set<{ readonly atMs: number; readonly run: () => void }>;
+let limit: PutLimit;
+
+const clock: Clock = {
+  nowMs: () => nowMs,
+  monotonicMs: () => nowMs,
+  setTimer: (delayMs, run) => {
+    const timer = { atMs: nowMs + delayMs, run };
+    timers.add(timer);
+    return { cancel: () => timers.delete(timer) };
+  },
+  sleep: () => Promise.reject(new Error("nobody sleeps here")),
+};
+
+beforeEach(() => {
+  nowMs = 1_000;
+  timers = new Set();
+  limit = new PutLimit({ clock, atOnceMin: 2, atOnceMax: 10 });
+});
+
+async function pass(ms: number): Promise<void> {
+  nowMs += ms;
+  for (const timer of timers) {
+    if (timer.atMs > nowMs) continue;
+    timers.delete(timer);
+    timer.run();
+  }
+  await settled();
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Puts that end when they are told to. */
+function begin(count: number): { begun: () => number; refused: string[]; end(): Promise<void> } {
+  const ends: (() => void)[] = [];
+  const refused: string[] = [];
+  let begun = 0;
+  for (let index = 0; index < count; index++) {
+    const put = (): Promise<void> => {
+      begun++;
+      return new Promise((resolve) => ends.push(resolve));
+    };
+    limit.run(put).catch((error: Error) => refused.push(error.message));
+  }
+  const end = async (): Promise<void> => {
+    ends.shift()?.();
+    await settled();
+  };
+  return { begun: () => begun, refused, end };
+}
+
+/** Every put takes longer than a second by now. */
+async function fallBehind(): Promise<void> {
+  for (let window = 0; window < 60; window++) {
+    nowMs += 250;
+    limit.stored(1_500);
+  }
+  await settled();
+}
+
+test("nothing is held back while puts are fast, and a slow one among them is no sign", async () => {
+  const puts = begin(10);
+  for (let window = 0; window < 10; window++) {
+    nowMs += 250;
+    limit.stored(3_000);
+    limit.stored(5);
+  }
+  expect(limit.atOnce).toBe(10);
+  expect(puts.begun()).toBe(10);
+});
+
+test("when even the fastest are late, fewer are begun; the others wait in line and are refused after a second", async () => {
+  await fallBehind();
+  expect(limit.atOnce).toBe(2);
+  const puts = begin(5);
+  expect(puts.begun()).toBe(2);
+  await puts.end();
+  expect(puts.begun()).toBe(3);
+  await pass(1_000);
+  expect(puts.refused).toHaveLength(2);
+  expect(puts.refused[0]).toContain("busy");
+  expect(puts.begun()).toBe(3);
+});
+
+test("it opens again as fast as puts succeed", async () => {
+  await fallBehind();
+  for (let count = 0; count < 20; count++) limit.stored(10);
+  expect(limit.atOnce).toBe(10);
+});
+
+test("puts that fail free their place", async () => {
+  await fallBehind();
+  for (let round = 0; round < 5; round++) {
+    await expect(limit.run(() => Promise.reject(new Error("no leader")))).rejects.toThrow("no leader");
+  }
+  const puts = begin(2);
+  expect(puts.begun()).toBe(2);
+});

@@ -1,0 +1,103 @@
+import type { Clock } from "@millrace/util";
+import { awsError } from "../errors.ts";
+
+export interface PutLimitOptions {
+  readonly clock: Clock;
+  /** As many puts as a gateway has requests: until it has learned better, nothing is held back. */
+  readonly atOnceMax?: number;
+  readonly atOnceMin?: number;
+}
+
+const AT_ONCE_MAX = 4_096;
+/** What no slow disk takes away. */
+const AT_ONCE_MIN = 32;
+/**
+ * When even the fastest takes longer, work piles up. Below the second after which a router takes a broker's silence for its death and
+ * sends a batch again, to brokers that have too much to do as it is.
+ */
+const TARGET_MS = 500;
+const WINDOW_MS = 200;
+const SHRINK = 0.9;
+/** In line; then the client is told to come again, while it is still there to hear it. */
+const WAIT_MS = 1_000;
+
+/**
+ * How many puts are worked on at a time. More than the cluster can do make every one of them late, in the end too late to be of use
+ * to anybody: then as many as it does within half a second are taken, and the others are refused before they have cost much. The fastest
+ * put counts, not the mean: a shard without a leader delays its own, a cluster that is behind delays all.
+ */
+export class PutLimit {
+  readonly #clock: Clock;
+  readonly #atOnceMin: number;
+  readonly #atOnceMax: number;
+  readonly #line = new Set<() => void>();
+  #atOnce: number;
+  #running = 0;
+  #fastestMs = Number.POSITIVE_INFINITY;
+  #windowSinceMs: number;
+
+  constructor({ clock, atOnceMin = AT_ONCE_MIN, atOnceMax = AT_ONCE_MAX }: PutLimitOptions) {
+    this.#clock = clock;
+    this.#atOnceMin = atOnceMin;
+    this.#atOnceMax = atOnceMax;
+    this.#atOnce = atOnceMax;
+    this.#windowSinceMs = clock.monotonicMs();
+  }
+
+  /** The limit of this moment. */
+  get atOnce(): number {
+    return this.#atOnce;
+  }
+
+  /** @throws AwsError UNAVAILABLE: not begun, there was no room in time */
+  async run<T>(put: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#atOnce && this.#line.size === 0) this.#running++;
+    else if (!(await this.#admitted())) {
+      throw awsError("UNAVAILABLE", { text: "The server is busy. Retry the request." });
+    }
+    try {
+      return await put();
+    } finally {
+      this.#running--;
+      this.#serveLine();
+    }
+  }
+
+  /** A put was stored, after so long. Those that are not say nothing: their shard may have no leader, and others are well. */
+  stored(tookMs: number): void {
+    this.#fastestMs = Math.min(this.#fastestMs, tookMs);
+    if (tookMs <= TARGET_MS && this.#atOnce < this.#atOnceMax) this.#atOnce++;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#windowSinceMs < WINDOW_MS) return;
+    if (this.#fastestMs > TARGET_MS) {
+      const used = Math.min(this.#atOnce, this.#running);
+      this.#atOnce = Math.max(this.#atOnceMin, Math.floor(used * SHRINK));
+    }
+    this.#fastestMs = Number.POSITIVE_INFINITY;
+    this.#windowSinceMs = nowMs;
+  }
+
+  #admitted(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const turn = (): void => {
+        timer.cancel();
+        resolve(true);
+      };
+      const timer = this.#clock.setTimer(WAIT_MS, () => {
+        this.#line.delete(turn);
+        resolve(false);
+      });
+      this.#line.add(turn);
+    });
+  }
+
+  /** First come, first served. */
+  #serveLine(): void {
+    for (const turn of this.#line) {
+      if (this.#running >= this.#atOnce) return;
+      this.#line.delete(turn);
+      this.#running++;
+      turn();
+    }
+  }
+}
