@@ -1,19 +1,31 @@
 import { HOUR_MS } from "@millrace/util";
 import { checkObservation, checkStored, type FinalScan } from "./checks/check-records.ts";
+import { type ConsumerCall, impossibleConsumers } from "./checks/consumer-model.ts";
 import { Ledger } from "./checks/ledger.ts";
 import { Observer } from "./checks/observer.ts";
+import { Administrator } from "./clients/administrator.ts";
 import { Operator } from "./clients/operator.ts";
-import { Putter } from "./clients/putter.ts";
+import { Putter, type PutterOptions } from "./clients/putter.ts";
 import { listShards, Reader, type ReadRecord, scanShard } from "./clients/reader.ts";
+import { Registrar } from "./clients/registrar.ts";
+import { Repeater } from "./clients/repeater.ts";
 import { SdkError, SimulatedSdk } from "./clients/sdk.ts";
+import { BrokerAdministration } from "./clients/broker-administration.ts";
 import { Subscriber } from "./clients/subscriber.ts";
-import { SimulatedCluster } from "./cluster/cluster.ts";
-import { FaultDirector } from "./faults/director.ts";
+import { type ClusterOptions, SimulatedCluster } from "./cluster/cluster.ts";
+import type { FailpointCounts } from "./faults/failpoints.ts";
+import { drawMoreFaults, LifeFaults, type MoreFaults } from "./faults/life-faults.ts";
+import type { Stage } from "./stage.ts";
 import type { LogLevel } from "./world/logger.ts";
 import type { Machine, Process } from "./world/machine.ts";
 import { EventKind, Scheduler } from "./world/scheduler.ts";
 import { SeededRandom } from "./world/random.ts";
 import { sealed } from "./world/seal.ts";
+
+export interface LifeSettings extends Partial<Pick<ClusterOptions, "brokersPerZone" | "replaceBrokerAfterS">> {
+  readonly hourMs?: number;
+  readonly checkpointEveryEntries?: number;
+}
 
 export interface LifeOptions {
   readonly seed: string;
@@ -21,6 +33,20 @@ export interface LifeOptions {
   readonly durationMs: number;
   readonly log?: (timeMs: number, node: string, level: LogLevel | "fault", text: string) => void;
   readonly faults?: boolean;
+  /** Whether processes die at named places of their code; drawn unless given. */
+  readonly failpointCrashes?: boolean;
+  /** Those who reshard streams and add and take away brokers; true unless given. */
+  readonly operators?: boolean;
+  /** Without what lives have learned since: those of old seeds are as they were. */
+  readonly isPlain?: boolean;
+  /** Instead of what the seed draws. */
+  readonly settings?: LifeSettings;
+  /** Puts are sent again when all else is over; a script's are not unless this says so. */
+  readonly repeatsAtEnd?: boolean;
+  /** What happens, instead of faults that are drawn. When it is over the world heals, and everything is checked. */
+  readonly script?: (stage: Stage) => Promise<void>;
+  /** False: the life ends with its script, for what the script breaks is not to be healed. */
+  readonly heals?: boolean;
   /** Ends with the first broken promise: a world that broke one may take long to come to its end. */
   readonly endsAtViolation?: boolean;
 }
@@ -37,17 +63,33 @@ export interface LifeResult {
   readonly recordsRead: number;
   readonly operations: ReadonlyMap<string, number>;
   readonly faults: ReadonlyMap<string, number>;
+  readonly failpoints: FailpointCounts;
   readonly rare: ReadonlyMap<string, number>;
   readonly exits: ReadonlyMap<string, number>;
   readonly failedAttempts: ReadonlyMap<string, number>;
+  /** For other checkers of linearizability. */
+  readonly consumerCalls: readonly ConsumerCall[];
 }
 
 const ZONES = ["a", "b", "c"];
+const NO_MORE_FAULTS: MoreFaults = { rare: false, controllerDisks: false, failpoints: false };
 const MIN_RETENTION_HOURS = 24;
 const START_UP_MAX_MS = 60_000;
 /** After everything is healed each writer is acknowledged again within it. */
 const HEALED_WITHIN_MS = 30_000;
 const CHECKS_MAX_MS = 600_000;
+const REPEATER_SHARE = 0.5;
+
+/** What no life is long enough for comes early: segments are emptied, and the controllers' state takes their log's place. */
+function drawRareWork(random: SeededRandom): Pick<ClusterOptions, "reclaim" | "controllerTuning"> {
+  return {
+    reclaim: { ageMs: random.magnitude(500, 20_000) },
+    controllerTuning: {
+      checkpointEveryEntries: random.magnitude(10, 500),
+      logEntriesMax: random.magnitude(50, 4_000),
+    },
+  };
+}
 
 /** One cluster from its first start to its last check: the same for the same options, to the last bit. */
 export function runLife(options: LifeOptions): LifeResult {
@@ -65,45 +107,63 @@ class Life {
   /** Of retention. With short ones records expire in this life. */
   readonly #hourMs: number;
   readonly #director: Process;
-  readonly #faults: FaultDirector;
+  readonly #faults: LifeFaults;
   readonly #sdks: SimulatedSdk[] = [];
   readonly #putters: Putter[] = [];
   readonly #readers: (Reader | Subscriber)[] = [];
+  readonly #registrars: Registrar[] = [];
   readonly #streams: string[] = [];
   #operator: Operator | undefined;
+  #administrator: Administrator | undefined;
+  #repeater: Repeater | undefined;
 
   constructor(options: LifeOptions) {
     this.#options = options;
     const { scheduler } = this;
+    scheduler.onStandstill = ({ name }) => this.#observer.violation(`${name} repeats something without an end`);
     this.#random = new SeededRandom(options.seed);
     this.#observer = new Observer(scheduler);
     this.#ledger = new Ledger(this.#observer);
-    this.#hourMs = this.#random.chance(0.4) ? this.#random.magnitude(50, 2_000) : HOUR_MS;
+    const { settings = {} } = options;
+    const hourMs = this.#random.chance(0.4) ? this.#random.magnitude(50, 2_000) : HOUR_MS;
+    this.#hourMs = settings.hourMs ?? hourMs;
+    const brokersPerZone = this.#random.chance(0.4) ? 2 : 1;
+    const replaceBrokerAfterS = this.#random.between(3, 20);
+    const checkpointEveryEntries = this.#random.magnitude(5, 500);
+    const drawn = drawMoreFaults(this.#random);
+    const { failpointCrashes = drawn.failpoints } = options;
+    const more = this.#isPlain ? NO_MORE_FAULTS : { ...drawn, failpoints: failpointCrashes };
     this.#cluster = new SimulatedCluster({
       scheduler,
       random: this.#random,
       log: (node, level, text) => options.log?.(scheduler.nowMs, node, level, text),
       observer: this.#observer,
       zones: ZONES,
-      brokersPerZone: this.#random.chance(0.4) ? 2 : 1,
+      brokersPerZone: settings.brokersPerZone ?? brokersPerZone,
       gateways: 2,
-      replaceBrokerAfterS: this.#random.between(3, 20),
+      replaceBrokerAfterS: settings.replaceBrokerAfterS ?? replaceBrokerAfterS,
+      catchUpBytesPerSecond: this.#random.fork("catch up").magnitude(100_000, 64_000_000),
+      ...(more.failpoints ? drawRareWork(this.#random.fork("rare work")) : { reclaim: {}, controllerTuning: {} }),
       tuning: {
-        checkpointEveryEntries: this.#random.magnitude(5, 500),
+        checkpointEveryEntries: settings.checkpointEveryEntries ?? checkpointEveryEntries,
         hourMs: this.#hourMs,
         retentionEveryMs: 2_000,
       },
     });
     this.#director = this.#startClient("director");
-    this.#faults = new FaultDirector({
+    this.#faults = new LifeFaults({
       cluster: this.#cluster,
-      random: this.#random.fork("faults"),
+      random: this.#random,
       process: this.#director,
-      // With short hours a clock that is set forward would be a day's retention: rightly so, and nothing would be left to check.
-      excluded: this.#hourMs === HOUR_MS ? [] : ["wall clock stepped"],
+      more,
+      hasRealHours: this.#hourMs === HOUR_MS,
       saw: (event) => this.#observer.saw(event),
       note: (text) => options.log?.(scheduler.nowMs, "world", "fault", text),
     });
+  }
+
+  get #isPlain(): boolean {
+    return this.#options.isPlain === true || this.#options.script !== undefined;
   }
 
   run(): LifeResult {
@@ -132,8 +192,9 @@ class Life {
     return machine.start(() => undefined);
   }
 
-  #sdk(name: string): SimulatedSdk {
-    const addresses = this.#cluster.of("gateway").map(({ machine }) => machine.name);
+  #sdk(name: string, gateway?: string): SimulatedSdk {
+    const all = this.#cluster.of("gateway").map(({ machine }) => machine.name);
+    const addresses = gateway === undefined ? all : [gateway];
     const process = this.#startClient(name);
     const sdk = new SimulatedSdk(this.#cluster.network, process, this.#random.fork(`sdk ${name}`), addresses);
     this.#sdks.push(sdk);
@@ -146,15 +207,61 @@ class Life {
     const operator = this.#sdk("operator");
     await this.#createStreams(operator);
     this.#startClients();
-    this.#startOperator();
-    if (this.#options.faults !== false) void this.#faults.run();
-    await clock.sleep(this.#options.durationMs);
+    if (this.#options.operators !== false) this.#startOperators();
+    this.#startRegistrars();
+    if (this.#options.script !== undefined) {
+      await this.#options.script(this.#stage());
+      if (this.#options.heals === false) return;
+    } else {
+      if (this.#options.faults !== false) this.#faults.run();
+      await clock.sleep(this.#options.durationMs);
+    }
     this.#faults.heal();
+    if (this.#administrator !== undefined) {
+      this.#administrator.isStopped = true;
+      await this.#administrator.ended;
+    }
     await this.#awaitHealing();
-    const clients = [...this.#putters, ...this.#readers, ...(this.#operator === undefined ? [] : [this.#operator])];
+    const clients = [...this.#putters, ...this.#readers, ...this.#registrars, ...this.#operators];
     for (const client of clients) client.isStopped = true;
     for (const { ended } of clients) await ended;
+    if (this.#repeater !== undefined) {
+      this.#repeater.isStopped = true;
+      await this.#repeater.ended;
+    }
     for (const stream of this.#streams) await this.#check(operator, stream);
+    for (const consumer of impossibleConsumers(this.#consumerCalls)) {
+      this.#observer.violation(`what clients were told of consumer ${consumer} cannot have happened in any order`);
+    }
+  }
+
+  #stage(): Stage {
+    const { clock } = this.#director.world;
+    return {
+      cluster: this.#cluster,
+      clock,
+      random: this.#random.fork("script"),
+      streams: this.#streams,
+      sdk: (name, gateway) => this.#sdk(name, gateway),
+      addPutter: (name, gateway) => this.#addPutter(name, gateway),
+      addReader: (name, gateway) => this.#addReader(name, gateway),
+      administration: () => {
+        const process = this.#startClient("administration");
+        const random = this.#random.fork("administration");
+        return new BrokerAdministration({ cluster: this.#cluster, process, random });
+      },
+      acknowledged: () => this.#ledger.acknowledgedCount,
+      elections: () => this.#observer.leadersOf("brokers"),
+      progress: async (withinMs) => {
+        const beginMs = clock.monotonicMs();
+        const before = this.#putters.map(({ successCount }) => successCount);
+        while (this.#putters.some(({ successCount }, at) => successCount === before[at])) {
+          if (clock.monotonicMs() - beginMs > withinMs) throw new Error(`no progress within ${withinMs} ms`);
+          await clock.sleep(10);
+        }
+        return clock.monotonicMs() - beginMs;
+      },
+    };
   }
 
   async #createStreams(operator: SimulatedSdk): Promise<void> {
@@ -194,21 +301,11 @@ class Life {
 
   #startClients(): void {
     const nowUs = (): number => this.scheduler.nowUs;
+    this.#startRepeater();
     const putters = this.#random.between(1, 4);
-    for (let number = 1; number <= putters; number++) {
-      const name = `putter-${number}`;
-      const random = this.#random.fork(name);
-      this.#putters.push(
-        new Putter({ name, sdk: this.#sdk(name), random, ledger: this.#ledger, streams: this.#streams, nowUs }),
-      );
-    }
+    for (let number = 1; number <= putters; number++) this.#addPutter(`putter-${number}`);
     const readers = this.#random.between(1, 3);
-    for (let number = 1; number <= readers; number++) {
-      const name = `reader-${number}`;
-      const random = this.#random.fork(name);
-      const nowMs = (): number => this.#director.world.clock.nowMs();
-      this.#readers.push(new Reader({ name, sdk: this.#sdk(name), random, streams: this.#streams, nowUs, nowMs }));
-    }
+    for (let number = 1; number <= readers; number++) this.#addReader(`reader-${number}`);
     const subscribers = this.#random.between(0, 2);
     for (let number = 1; number <= subscribers; number++) {
       const name = `subscriber-${number}`;
@@ -218,11 +315,57 @@ class Life {
     }
   }
 
-  #startOperator(): void {
+  #addPutter(name: string, gateway?: string): void {
+    const random = this.#random.fork(name);
+    const sdk = this.#sdk(name, gateway);
+    const nowUs = (): number => this.scheduler.nowUs;
+    const wasSent: PutterOptions["wasSent"] = (request, records) => this.#repeater?.wasSent(request, records);
+    this.#putters.push(new Putter({ name, sdk, random, ledger: this.#ledger, streams: this.#streams, nowUs, wasSent }));
+  }
+
+  #addReader(name: string, gateway?: string): void {
+    const random = this.#random.fork(name);
+    const nowUs = (): number => this.scheduler.nowUs;
+    const nowMs = (): number => this.#director.world.clock.nowMs();
+    const sdk = this.#sdk(name, gateway);
+    this.#readers.push(new Reader({ name, sdk, random, streams: this.#streams, nowUs, nowMs }));
+  }
+
+  /** In some lives only, and not where a record expires sooner than its repetition is due. */
+  #startRepeater(): void {
+    const random = this.#random.fork("repeater");
+    const isDrawn = !this.#isPlain && this.#hourMs === HOUR_MS && random.chance(REPEATER_SHARE);
+    const isAtEnd = this.#options.repeatsAtEnd === true;
+    if (!isDrawn && !isAtEnd) return;
+    const violation = (text: string): void => this.#observer.violation(text);
+    this.#repeater = new Repeater({ sdk: this.#sdk("repeater"), random, violation, isAtEnd });
+  }
+
+  #startRegistrars(): void {
+    const { scheduler } = this;
+    const random = this.#random.fork("registrars");
+    for (let number = random.between(0, 4); number > 0; number--) {
+      const name = `registrar-${number}`;
+      const own = { name, sdk: this.#sdk(name), random: random.fork(name), nowUs: () => scheduler.nowUs };
+      this.#registrars.push(new Registrar({ ...own, streams: this.#streams }));
+    }
+  }
+
+  /** Some lives have none, so that long quiet logs are seen too. */
+  #startOperators(): void {
     const random = this.#random.fork("operator");
-    // Some lives have none, so that long quiet logs are seen too.
-    if (random.chance(0.3)) return;
-    this.#operator = new Operator({ sdk: this.#sdk("operator-2"), random, streams: this.#streams });
+    if (random.chance(0.7)) {
+      this.#operator = new Operator({ sdk: this.#sdk("operator-2"), random, streams: this.#streams });
+    }
+    const ofBrokers = this.#random.fork("administrator");
+    if (ofBrokers.chance(0.3)) {
+      const process = this.#startClient("administrator");
+      this.#administrator = new Administrator({ cluster: this.#cluster, process, random: ofBrokers });
+    }
+  }
+
+  get #operators(): (Operator | Administrator)[] {
+    return [this.#operator, this.#administrator].filter((each) => each !== undefined);
   }
 
   /** Liveness: the world is well, so everybody must get on. */
@@ -275,6 +418,10 @@ class Life {
     }
   }
 
+  get #consumerCalls(): ConsumerCall[] {
+    return this.#registrars.flatMap(({ calls }) => calls);
+  }
+
   #result(): LifeResult {
     const { seed } = this.#options;
     const observations = this.#readers.flatMap((reader) => reader.observations);
@@ -292,11 +439,13 @@ class Life {
       put: this.#ledger.records.length,
       observations: observations.length,
       recordsRead: observations.reduce((sum, { records }) => sum + records.length, 0),
-      operations: this.#operator?.counts ?? new Map<string, number>(),
+      operations: new Map(this.#operators.flatMap(({ counts }) => [...counts])),
       faults: this.#faults.counts,
+      failpoints: this.#faults.failpointCounts,
       rare: this.#observer.rare,
       exits: this.#cluster.exits,
       failedAttempts,
+      consumerCalls: this.#consumerCalls,
     };
   }
 }

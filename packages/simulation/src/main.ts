@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
-import { type LifeOptions, runLife } from "./life.ts";
+import { appendFileSync, writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type LifeOptions, type LifeResult, runLife } from "./life.ts";
 import { add, asJson, describe, noTotals } from "./report.ts";
 import { shrink } from "./shrink.ts";
 import { Timeline } from "./timeline.ts";
@@ -13,6 +13,9 @@ interface Flags {
   readonly trace: boolean;
   readonly twice: number;
   readonly json: string | undefined;
+  readonly histories: string | undefined;
+  readonly failpoints: "on" | "off" | undefined;
+  readonly plain: boolean;
 }
 
 const COLUMNS = ["1", "2", "3"].map((number) => [`controller-${number}`, `broker-${number}`, `gateway-${number}`]);
@@ -39,7 +42,15 @@ const program = new Command("simulate")
   .option("--minutes <n>", "how long faults and load go on, in simulated time", positive, 0.5)
   .option("--trace", "prints what happens", false)
   .option("--twice <n>", "one seed in so many is run again, and must do the same", wholeNumber, 100)
-  .option("--json <file>", "the totals, for programs");
+  .option("--json <file>", "the totals, for programs")
+  .addOption(
+    new Option(
+      "--failpoints <which>",
+      "whether processes die at named places; drawn for each life unless given",
+    ).choices(["on", "off"]),
+  )
+  .option("--plain", "only the faults that the oldest seeds drew from", false)
+  .option("--histories <file>", "appends what clients were told of consumers, a JSON object a line");
 
 /** Exit status 1: a promise was broken, or a seed did not do the same again. */
 export function simulate(args: readonly string[]): void {
@@ -54,9 +65,13 @@ export function simulate(args: readonly string[]): void {
 }
 
 function run(flags: Flags, stray: readonly string[]): void {
-  const durationMs = flags.minutes * 60_000;
+  const own = {
+    durationMs: flags.minutes * 60_000,
+    isPlain: flags.plain,
+    ...(flags.failpoints === undefined ? {} : { failpointCrashes: flags.failpoints === "on" }),
+  };
   if (flags.seed !== undefined) {
-    one({ seed: flags.seed, durationMs }, flags.trace);
+    one({ seed: flags.seed, ...own }, flags.trace);
     return;
   }
   const totals = noTotals();
@@ -74,11 +89,12 @@ function run(flags: Flags, stray: readonly string[]): void {
       finish();
       return;
     }
-    const options = { seed: String(seed), durationMs };
+    const options = { seed: String(seed), ...own };
     const before = performance.now();
     const result = runLife(options);
     realMs += performance.now() - before;
     add(totals, result);
+    if (flags.histories !== undefined) appendHistory(flags.histories, result);
     if (result.violations.length > 0) {
       failures.push(options);
       console.log(`seed ${seed}: ${result.violations.length} violations\n  ${result.violations[0]}`);
@@ -89,12 +105,14 @@ function run(flags: Flags, stray: readonly string[]): void {
     }
     setImmediate(next, seed + 1);
   };
+  const failpoints = flags.failpoints === undefined ? "" : ` --failpoints ${flags.failpoints}`;
+  const same = `${failpoints}${flags.plain ? " --plain" : ""}`;
   const finish = (): void => {
     console.log(`${describe(totals, realMs)}\n`);
     for (const options of failures.slice(0, FAILURES_SHOWN_MAX)) {
       const { durationMs: shortestMs, result } = shrink(options);
       console.log(
-        `seed ${options.seed} fails after ${shortestMs} ms: npm run simulate -- --seed ${options.seed} --minutes ${shortestMs / 60_000} --trace`,
+        `seed ${options.seed} fails after ${shortestMs} ms: npm run simulate -- --seed ${options.seed} --minutes ${shortestMs / 60_000}${same} --trace`,
       );
       for (const violation of result.violations) console.log(`  ${violation}`);
     }
@@ -109,6 +127,15 @@ function run(flags: Flags, stray: readonly string[]): void {
     process.exitCode = isBad ? 1 : 0;
   };
   next(flags.from);
+}
+
+/** An end that was not heard of is absent. */
+function appendHistory(file: string, { seed, consumerCalls }: LifeResult): void {
+  const lines = consumerCalls.map(({ returnedAt, ...call }) => {
+    const end = Number.isFinite(returnedAt) ? { returnedAt } : {};
+    return `${JSON.stringify({ life: seed, ...call, ...end })}\n`;
+  });
+  appendFileSync(file, lines.join(""));
 }
 
 function one(options: LifeOptions, isTraced: boolean): void {

@@ -1,3 +1,5 @@
+import { FAILPOINT_NAMES, type FailpointName } from "@millrace/util";
+import type { FailpointCount, FailpointCounts } from "./faults/failpoints.ts";
 import type { LifeResult } from "./life.ts";
 
 /** What many lives add up to. */
@@ -15,6 +17,7 @@ export interface Totals {
   readonly rare: Map<string, number>;
   readonly exits: Map<string, number>;
   readonly failedAttempts: Map<string, number>;
+  readonly failpoints: FailpointCounts;
 }
 
 export function noTotals(): Totals {
@@ -32,6 +35,7 @@ export function noTotals(): Totals {
     rare: new Map(),
     exits: new Map(),
     failedAttempts: new Map(),
+    failpoints: new Map(),
   };
 }
 
@@ -45,6 +49,19 @@ export function add(totals: Totals, life: LifeResult): void {
   for (const name of MAPS) {
     for (const [key, count] of life[name]) totals[name].set(key, (totals[name].get(key) ?? 0) + count);
   }
+  for (const [name, { hits, crashes }] of life.failpoints) {
+    const sum = countOf(totals, name);
+    totals.failpoints.set(name, { hits: sum.hits + hits, crashes: sum.crashes + crashes });
+  }
+}
+
+function countOf({ failpoints }: Totals, name: FailpointName): FailpointCount {
+  return failpoints.get(name) ?? { hits: 0, crashes: 0 };
+}
+
+/** Places of the code that no process has passed. */
+export function neverPassed(totals: Totals): FailpointName[] {
+  return FAILPOINT_NAMES.filter((name) => countOf(totals, name).hits === 0);
 }
 
 const HOUR_MS = 3_600_000;
@@ -70,11 +87,21 @@ export function describe(totals: Totals, realMs: number): string {
     const sorted = [...totals[name]].toSorted(([one], [other]) => (one < other ? -1 : 1));
     for (const [key, count] of sorted) lines.push(`  ${String(count).padStart(8)}  ${key}`);
   }
-  return lines.join("\n");
+  return [...lines, ...describeFailpoints(totals)].join("\n");
+}
+
+function describeFailpoints(totals: Totals): string[] {
+  const never = neverPassed(totals);
+  const rows = FAILPOINT_NAMES.filter((name) => !never.includes(name)).map((name) => {
+    const { hits, crashes } = countOf(totals, name);
+    return `  ${String(hits).padStart(8)}  ${String(crashes).padStart(6)}  ${name}`;
+  });
+  return ["\nfailpoints: passed, died at", ...rows, ...(never.length > 0 ? [`never passed: ${never.join(", ")}`] : [])];
 }
 
 /** For programs: maps as objects. */
 export function asJson(totals: Totals): Record<string, unknown> {
   const plain = MAPS.map((name) => [name, Object.fromEntries(totals[name])]);
-  return { ...totals, ...(Object.fromEntries(plain) as Record<string, unknown>) };
+  const failpoints = Object.fromEntries(FAILPOINT_NAMES.map((name) => [name, countOf(totals, name)]));
+  return { ...totals, ...Object.fromEntries(plain), failpoints, failpointsNeverPassed: neverPassed(totals) };
 }

@@ -1,15 +1,12 @@
-import {
-  createRaftHost,
-  decodePeerFrame,
-  type GroupHandle,
-  type GroupOptions,
-  type RaftHostOptions,
-} from "@millrace/multiraft";
+import { createRaftHost, type GroupHandle, type GroupOptions, type RaftHostOptions } from "@millrace/multiraft";
 import type { Entry } from "@millrace/raft";
 import { crc32c } from "@node-rs/crc32";
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Death, Machine, Process } from "../world/machine.ts";
 import type { Owner, Scheduler } from "../world/scheduler.ts";
+import { type KeptState, watchRestarts } from "./kept-state.ts";
+import { type Votes, watchPromises } from "./promised-state.ts";
+import { standBetween } from "./stand-between.ts";
 
 interface AppliedEntry {
   readonly term: number;
@@ -22,10 +19,11 @@ interface GroupHistory {
   readonly leaders: Map<number, string>;
   /** What every replica must apply at an index. */
   readonly applied: Map<number, AppliedEntry>;
-  /** Whom each node voted for, by node and term: an answer that left it, on disk or not. */
-  readonly votes: Map<string, string>;
+  readonly votes: Votes;
   /** The highest index that anybody applied. */
   appliedMax: number;
+  /** The highest index that anybody applied first in each term: what a later term's leader must have. */
+  readonly appliedBy: Map<number, number>;
   /** Its stream was deleted: replicas may come back empty, and promise nothing. */
   isDeleted: boolean;
 }
@@ -58,6 +56,8 @@ export class Observer {
   isShardGone: (groupId: number) => boolean = () => false;
   readonly #groups = new Map<string, GroupHistory>();
   readonly #watched = new Map<Owner, WatchedGroup[]>();
+  /** By node, under the name that it has as long as it has its disk. */
+  readonly #kept = new Map<string, KeptState>();
   /** By record number: the machines that had it on the device. */
   readonly #copies = new Map<number, Set<Machine>>();
   /** Written by a process and not synced yet: by machine and path. */
@@ -66,6 +66,13 @@ export class Observer {
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
     scheduler.afterEvent = (owner) => this.#afterEvent(owner);
+  }
+
+  /** Leaders, one for each term of each group of these that had one. */
+  leadersOf(cluster: "controllers" | "brokers"): number {
+    let sum = 0;
+    for (const [key, { leaders }] of this.#groups) if (key.startsWith(`${cluster}/`)) sum += leaders.size;
+    return sum;
   }
 
   violation(text: string): void {
@@ -81,7 +88,21 @@ export class Observer {
   /** Stands between a node and its Raft host. */
   watchHost(node: ClusterNode, process: Process, options: RaftHostOptions): ReturnType<typeof createRaftHost> {
     const cluster = node.role === "controller" ? "controllers" : "brokers";
-    const host = createRaftHost({ ...options, transport: this.#watchVotes(cluster, options) });
+    const kept: KeptState = this.#kept.get(options.nodeId) ?? new Map();
+    this.#kept.set(options.nodeId, kept);
+    const host = createRaftHost(
+      watchPromises(
+        watchRestarts(options, kept, (text) => this.violation(text)),
+        {
+          votesOf: (groupId) => {
+            const { votes, isDeleted } = this.#history(`${cluster}/${groupId}`);
+            // What a process still says in the turn in which it died reaches nobody.
+            return isDeleted || !process.isAlive ? undefined : votes;
+          },
+          violation: (text) => this.violation(text),
+        },
+      ),
+    );
     const watched: WatchedGroup[] = [];
     this.#watched.set(process, watched);
     const openGroup = (group: GroupOptions): GroupHandle => {
@@ -90,7 +111,10 @@ export class Observer {
       const { stateMachine } = group;
       const spied: GroupOptions["stateMachine"] = {
         apply: (entries) => {
-          this.#applied(key, history, options.nodeId, entries);
+          if (process.isAlive) {
+            this.#applied(key, history, options.nodeId, handle.term, entries);
+            this.#committed(key, entries, own);
+          }
           stateMachine.apply(entries);
         },
         checkpoint: () => stateMachine.checkpoint(),
@@ -101,7 +125,7 @@ export class Observer {
           stateMachine.restore(state, index);
         },
         leadershipGained: (term) => {
-          this.#leads(key, history, options.nodeId, term, handle);
+          if (process.isAlive) this.#leads(key, history, options.nodeId, term, handle);
           stateMachine.leadershipGained(term);
         },
         leadershipLost: () => {
@@ -111,8 +135,9 @@ export class Observer {
       };
       let isRestored = false;
       const handle = host.openGroup({ ...group, stateMachine: spied });
-      watched.push({ node: options.nodeId, handle, history, term: 0, commitIndex: 0, isLeader: false });
-      return handle;
+      const own = { node: options.nodeId, handle, history, term: 0, commitIndex: 0, isLeader: false };
+      watched.push(own);
+      return standBetween(handle, { readBarrier: (signal) => this.#read(key, own, signal) });
     };
     const deleteGroup = (groupId: number): Promise<void> => {
       const at = watched.findIndex(({ handle }) => handle.groupId === groupId);
@@ -127,29 +152,6 @@ export class Observer {
     return standBetween(host, { openGroup, deleteGroup });
   }
 
-  /** One vote in a term, whatever happens in between. */
-  #watchVotes(cluster: string, { transport, nodeId }: RaftHostOptions): RaftHostOptions["transport"] {
-    const send: typeof transport.send = (to, frame) => {
-      for (const { groupId, message } of decodePeerFrame(frame.payload, nodeId, to)) {
-        const isGranted = message.type === "voteResponse" && message.granted;
-        if (!isGranted && message.type !== "vote") continue;
-        // Who asks for votes has its own.
-        const candidate = isGranted ? to : nodeId;
-        const { isDeleted, votes } = this.#history(`${cluster}/${groupId}`);
-        const key = `${nodeId} ${message.term}`;
-        const other = votes.get(key);
-        if (!isDeleted && other !== undefined && other !== candidate) {
-          this.violation(
-            `${cluster}/${groupId}: ${nodeId} voted for ${other} and for ${candidate} in term ${message.term}`,
-          );
-        }
-        votes.set(key, candidate);
-      }
-      return transport.send(to, frame);
-    };
-    return standBetween(transport, { send });
-  }
-
   died(machine: Machine, process: Process, _death: Death): void {
     this.#watched.delete(process);
     const unsynced = this.#unsynced.get(machine);
@@ -160,14 +162,21 @@ export class Observer {
   #history(key: string): GroupHistory {
     let history = this.#groups.get(key);
     if (history === undefined) {
-      history = { leaders: new Map(), applied: new Map(), votes: new Map(), appliedMax: 0, isDeleted: false };
+      history = {
+        leaders: new Map(),
+        applied: new Map(),
+        votes: new Map(),
+        appliedMax: 0,
+        appliedBy: new Map(),
+        isDeleted: false,
+      };
       this.#groups.set(key, history);
     }
     return history;
   }
 
   /** State-machine safety, and with it log matching of what is committed. */
-  #applied(key: string, history: GroupHistory, node: string, entries: readonly Entry[]): void {
+  #applied(key: string, history: GroupHistory, node: string, byTerm: number, entries: readonly Entry[]): void {
     if (history.isDeleted) return;
     for (const { index, term, type, payload } of entries) {
       if (type === "config") this.saw("membership changed");
@@ -176,6 +185,7 @@ export class Observer {
       if (known === undefined) {
         history.applied.set(index, { term, crc, by: node });
         history.appliedMax = Math.max(history.appliedMax, index);
+        history.appliedBy.set(byTerm, index);
       } else if (known.term !== term || known.crc !== crc) {
         this.violation(
           `${key}: at ${index} ${node} applied an entry of term ${term}, and ${known.by} another of term ${known.term}`,
@@ -184,16 +194,40 @@ export class Observer {
     }
   }
 
+  /** The paper's 5.4.2: a leader counts copies of entries of its own term only; older ones are committed with them. */
+  #committed(
+    key: string,
+    entries: readonly Entry[],
+    { node, handle, term, commitIndex, isLeader }: WatchedGroup,
+  ): void {
+    const last = entries.at(-1);
+    // As it was before this event: what is new was committed by this leader, in this term.
+    if (last === undefined || !isLeader || handle.role !== "leader" || handle.term !== term) return;
+    if (last.index !== handle.commitIndex || last.index <= commitIndex || last.term === term) return;
+    this.violation(`${key}: ${node} leads term ${term} and committed up to ${last.index}, of term ${last.term}`);
+  }
+
+  /** What anybody had committed when a read began is applied where it is served. */
+  async #read(key: string, { node, handle, history }: WatchedGroup, signal: AbortSignal): Promise<void> {
+    const { appliedMax } = history;
+    await handle.readBarrier(signal);
+    if (history.isDeleted || handle.appliedIndex >= appliedMax) return;
+    this.violation(
+      `${key}: ${node} serves a read up to ${handle.appliedIndex}, and ${appliedMax} was committed before`,
+    );
+  }
+
   /** Election safety; leader completeness: whoever leads has applied, or can apply, all that anybody applied. */
   #leads(key: string, history: GroupHistory, node: string, term: number, handle: GroupHandle | undefined): void {
     if (history.isDeleted) return;
     const known = history.leaders.get(term);
     if (known !== undefined && known !== node) this.violation(`${key}: ${known} and ${node} both lead in term ${term}`);
     history.leaders.set(term, node);
-    if (handle !== undefined && handle.lastIndex < history.appliedMax) {
-      this.violation(
-        `${key}: ${node} leads term ${term} with ${handle.lastIndex} entries of ${history.appliedMax} committed`,
-      );
+    // What later leaders committed is none of its business: it may hear late that it was elected, or was stopped meanwhile.
+    let committed = 0;
+    for (const [earlier, index] of history.appliedBy) if (earlier < term) committed = Math.max(committed, index);
+    if (handle !== undefined && handle.lastIndex < committed) {
+      this.violation(`${key}: ${node} leads term ${term} with ${handle.lastIndex} entries of ${committed} committed`);
     }
   }
 
@@ -257,18 +291,6 @@ export class Observer {
     const zones = new Set([...(this.#copies.get(number) ?? [])].map(({ az }) => az));
     if (zones.size < 2) this.violation(`record ${number} was acknowledged while ${zones.size} zones had it on disk`);
   }
-}
-
-/** The same object, but for what is given instead. */
-function standBetween<T extends object>(object: T, instead: Partial<T>): T {
-  return new Proxy(object, {
-    get: (target, name) => {
-      const own = instead[name as keyof T] as unknown;
-      if (own !== undefined) return own;
-      const value = Reflect.get(target, name, target) as unknown;
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
 }
 
 export function markOf(number: number): string {

@@ -1,6 +1,6 @@
 import { dataOf, type Ledger, type LedgerRecord } from "../checks/ledger.ts";
 import type { SeededRandom } from "../world/random.ts";
-import { SdkError, type SimulatedSdk } from "./sdk.ts";
+import { SdkError, type SdkRequest, type SimulatedSdk } from "./sdk.ts";
 
 export interface PutterOptions {
   readonly name: string;
@@ -9,14 +9,16 @@ export interface PutterOptions {
   readonly ledger: Ledger;
   readonly streams: readonly string[];
   readonly nowUs: () => number;
+  /** Hears of every request whose outcome is told or unknown. */
+  readonly wasSent: (request: SdkRequest, records: readonly LedgerRecord[]) => void;
 }
 
-interface PutRecordOutput {
+export interface PutRecordOutput {
   readonly ShardId: string;
   readonly SequenceNumber: string;
 }
 
-interface PutRecordsOutput {
+export interface PutRecordsOutput {
   readonly FailedRecordCount: number;
   readonly Records: readonly Partial<PutRecordOutput & { ErrorCode: string }>[];
 }
@@ -62,17 +64,19 @@ export class Putter {
   async #putOne(): Promise<void> {
     const { sdk, ledger, nowUs } = this.#options;
     const { record, data } = this.#next();
+    const request = sdk.request("PutRecord", {
+      StreamName: record.stream,
+      PartitionKey: record.partitionKey,
+      Data: data,
+    });
     try {
-      const output = await sdk.call<PutRecordOutput>("PutRecord", {
-        StreamName: record.stream,
-        PartitionKey: record.partitionKey,
-        Data: data,
-      });
+      const output = await sdk.send<PutRecordOutput>(request);
       ledger.acknowledged(record, { shardId: output.ShardId, sequenceNumber: output.SequenceNumber }, nowUs());
       this.successCount++;
     } catch (error) {
       record.outcome = outcomeOf(error);
     }
+    this.#options.wasSent(request, [record]);
   }
 
   async #putSome(count: number): Promise<void> {
@@ -85,11 +89,12 @@ export class Putter {
       if (next.record.stream === first.record.stream) all.push(next);
       else next.record.outcome = "refused";
     }
+    const request = sdk.request("PutRecords", {
+      StreamName: first.record.stream,
+      Records: all.map(({ record, data }) => ({ PartitionKey: record.partitionKey, Data: data })),
+    });
     try {
-      const output = await sdk.call<PutRecordsOutput>("PutRecords", {
-        StreamName: first.record.stream,
-        Records: all.map(({ record, data }) => ({ PartitionKey: record.partitionKey, Data: data })),
-      });
+      const output = await sdk.send<PutRecordsOutput>(request);
       output.Records.forEach(({ ShardId, SequenceNumber }, at) => {
         const record = all[at]?.record as LedgerRecord;
         if (ShardId !== undefined && SequenceNumber !== undefined) {
@@ -102,6 +107,8 @@ export class Putter {
     } catch (error) {
       for (const { record } of all) record.outcome = outcomeOf(error);
     }
+    const records = all.map(({ record }) => record);
+    this.#options.wasSent(request, records);
   }
 }
 

@@ -17,6 +17,9 @@ export class SdkError extends Error {
   }
 }
 
+/** What an SDK sends, and sends again as it is. */
+export type SdkRequest = Omit<WireRequest, "attempt">;
+
 const ATTEMPTS_MAX = 3;
 const ATTEMPT_TIMEOUT_MS = 8_000;
 const BACKOFF_MS = 100;
@@ -51,11 +54,19 @@ export class SimulatedSdk {
     return this.#random.bytes(16).toString("hex");
   }
 
+  request(operation: string, input: object): SdkRequest {
+    return { operation, invocationId: this.newInvocationId(), body: Buffer.from(JSON.stringify(input)) };
+  }
+
   /** @throws SdkError after the last attempt */
-  async call<T>(operation: string, input: object, attemptsMax = ATTEMPTS_MAX): Promise<T> {
-    const request = { operation, invocationId: this.newInvocationId(), body: Buffer.from(JSON.stringify(input)) };
+  call<T>(operation: string, input: object, attemptsMax = ATTEMPTS_MAX): Promise<T> {
+    return this.send<T>(this.request(operation, input), 1, attemptsMax);
+  }
+
+  /** From a certain attempt on. @throws SdkError after the last one */
+  async send<T>(request: SdkRequest, firstAttempt = 1, attemptsMax = ATTEMPTS_MAX): Promise<T> {
     const { clock } = this.process.world;
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = firstAttempt; ; attempt++) {
       const { body, ...head } = await this.#attempt({ ...request, attempt });
       if (head.awsName === undefined && head.status === 200) return parse<T>(body);
       const error = new SdkError(head);
@@ -74,12 +85,7 @@ export class SimulatedSdk {
     piece: (bytes: Buffer) => void,
     ended: (error?: SdkError) => void,
   ): () => void {
-    const request = {
-      operation,
-      invocationId: this.newInvocationId(),
-      attempt: 1,
-      body: Buffer.from(JSON.stringify(input)),
-    };
+    const request = { ...this.request(operation, input), attempt: 1 };
     let call: ClientCall | undefined;
     let isOver = false;
     const finish = (error?: SdkError): void => {

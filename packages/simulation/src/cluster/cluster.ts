@@ -1,6 +1,7 @@
 import type { BrokerTuning } from "@millrace/broker";
-import type { ControllerNode } from "@millrace/controller";
-import { assert, defined, errorMessage } from "@millrace/util";
+import type { ControllerNode, ControllerTuning } from "@millrace/controller";
+import type { ReclaimOptions } from "@millrace/storage";
+import { assert, defined, errorMessage, type FailpointName } from "@millrace/util";
 import type { LogSink } from "../world/logger.ts";
 import { type Death, Machine, type Process } from "../world/machine.ts";
 import { Network } from "../world/network.ts";
@@ -44,8 +45,11 @@ export interface ClusterOptions {
   readonly zones: readonly string[];
   readonly brokersPerZone: number;
   readonly gateways: number;
-  readonly tuning: BrokerTuning;
+  readonly tuning: Partial<BrokerTuning>;
+  readonly catchUpBytesPerSecond: number;
   readonly replaceBrokerAfterS: number;
+  readonly reclaim: Partial<ReclaimOptions>;
+  readonly controllerTuning: Partial<ControllerTuning>;
 }
 
 /** A supervisor starts again what has ended, after this. */
@@ -63,6 +67,8 @@ export class SimulatedCluster {
   readonly #random: SeededRandom;
   #machineCount = 0;
   #newestState: ControllerNode["state"] | undefined;
+  /** A process passes a named place of its code, and may be killed there. */
+  onFailpoint: (node: ClusterNode, name: FailpointName) => void = () => undefined;
   /** Of processes that ended themselves, by the reason's first words. */
   readonly exits = new Map<string, number>();
 
@@ -90,6 +96,13 @@ export class SimulatedCluster {
 
   of(role: NodeRole): ClusterNode[] {
     return this.nodes.filter((node) => node.role === role && !node.isRemoved);
+  }
+
+  /** Brokers that lead something. */
+  get leaders(): ClusterNode[] {
+    return this.of("broker").filter(({ state }) =>
+      [...(state.broker?.node.allShards() ?? [])].some(({ group }) => group.role === "leader"),
+    );
   }
 
   node(name: string): ClusterNode {
@@ -124,8 +137,9 @@ export class SimulatedCluster {
     if (!wasPowered) this.network.powered(node.machine);
   }
 
-  /** Everybody knows of everything that the controllers have decided. */
+  /** Everybody knows of everything that the controllers have decided, and each of these has a vote. */
   get isConverged(): boolean {
+    if (!this.of("controller").every(({ state }) => state.controller?.node.isVoter === true)) return false;
     const versions = this.nodes
       .filter(({ isRemoved }) => !isRemoved)
       .map(({ state: { controller, broker, gateway } }) => {
@@ -176,6 +190,12 @@ export class SimulatedCluster {
     node.machine.replaceDisk();
   }
 
+  /** The machine goes away, with its disk. */
+  remove(node: ClusterNode): void {
+    this.kill(node);
+    node.isRemoved = true;
+  }
+
   /** By the newest decision there ever was, whoever lives now. Undefined: there is no such shard. */
   #shard(groupId: number): { readonly status: string; readonly members: readonly string[] } | undefined {
     const newest = this.newestState;
@@ -202,6 +222,7 @@ export class SimulatedCluster {
     const machine = this.#addMachine(name, az);
     const node = { role, machine, state: {}, isRemoved: false, isHeldDown: false };
     this.nodes.push(node);
+    machine.onFailpoint = (name) => this.onFailpoint(node, name);
     return node;
   }
 
@@ -222,12 +243,11 @@ export class SimulatedCluster {
   }
 
   #main(node: ClusterNode, process: Process): void {
-    const { observer, tuning, replaceBrokerAfterS } = this.#options;
+    const { observer, ...forNodes } = this.#options;
     const context: NodeContext = {
       network: this.network,
       process,
-      tuning,
-      replaceBrokerAfterS,
+      ...forNodes,
       controllers: this.nodes.filter(({ role }) => role === "controller").map(({ machine }) => machine.name),
       makeHost: (options) => observer.watchHost(node, process, options),
       onFatal: (error) => this.#exit(process, error),
@@ -237,9 +257,9 @@ export class SimulatedCluster {
     };
     switch (node.role) {
       case "controller":
-        bootController(context).then((controller) => {
+        bootController(context, (controller) => {
           if (process.isAlive) node.state = { controller };
-        }, failed);
+        }).catch(failed);
         break;
       case "broker":
         bootBroker(context, (broker) => {

@@ -32,6 +32,7 @@ export function gatewayHandlers(gateway: Gateway, process: Process): Record<stri
       allocate: (sizeBytes: number) => Buffer.allocUnsafe(sizeBytes),
       headers: { "amz-sdk-request": `attempt=${attempt}; max=3` },
       requestId: `${process.name}-${++requestCount}`,
+      from: undefined,
       accessKeyId: "simulation",
       region: REGION,
       accountId: ACCOUNT_ID,

@@ -9,20 +9,27 @@ import {
 } from "@millrace/broker";
 import {
   ClusterMetadata,
+  ClusterTime,
   type ControllerConnection,
   connectControllers,
   createShardRouter,
   MetadataWatcher,
 } from "@millrace/client";
-import { controllerHandlers, ControllerNode } from "@millrace/controller";
+import {
+  controllerHandlers,
+  ControllerLaunch,
+  type ControllerNode,
+  controllerOf,
+  type ControllerTuning,
+} from "@millrace/controller";
 import { Gateway, NO_STREAM_METRICS } from "@millrace/gateway";
 import { type createRaftHost, GrpcPeerTransport } from "@millrace/multiraft";
 import { Controller, Peer, ShardLog } from "@millrace/proto";
-import { type LogStore, openLogStore } from "@millrace/storage";
-import { errorMessage, KIB } from "@millrace/util";
+import { type LogStore, openLogStore, type ReclaimOptions } from "@millrace/storage";
+import { ClusterClock, errorMessage, KIB } from "@millrace/util";
 import { API_METHODS } from "../rpc/api-link.ts";
 import { SimulatedControllerChannel } from "../rpc/controller-link.ts";
-import { connectPeer } from "../rpc/peer-link.ts";
+import { askPeer, connectPeer } from "../rpc/peer-link.ts";
 import { RpcServer } from "../rpc/server.ts";
 import { connectShardLog } from "../rpc/shard-log-link.ts";
 import type { Process } from "../world/machine.ts";
@@ -45,8 +52,12 @@ export interface NodeContext {
   readonly network: Network;
   readonly process: Process;
   readonly controllers: readonly string[];
-  readonly tuning: BrokerTuning;
+  readonly tuning: Partial<BrokerTuning>;
+  readonly catchUpBytesPerSecond: number;
   readonly replaceBrokerAfterS: number;
+  /** When segments that hold little are emptied; storage's own rules unless given. */
+  readonly reclaim: Partial<ReclaimOptions>;
+  readonly controllerTuning: Partial<ControllerTuning>;
   /** Wraps what watches the Raft groups of this node around its host. */
   readonly makeHost: RaftHostMaker;
   /** The process cannot go on: it says why, and ends. */
@@ -74,7 +85,7 @@ function connectToControllers({ network, process, controllers }: NodeContext): C
   });
 }
 
-function openStore({ process, onFatal }: NodeContext, isBroker: boolean): Promise<LogStore> {
+function openStore({ process, onFatal, reclaim }: NodeContext, isBroker: boolean): Promise<LogStore> {
   const { machine, logger, world } = process;
   return openLogStore(
     world,
@@ -88,6 +99,7 @@ function openStore({ process, onFatal }: NodeContext, isBroker: boolean): Promis
     },
     {
       index: machine.indexes,
+      reclaim,
       onBackgroundError: (error) => {
         if (!process.isAlive) return;
         logger.warn({ error: errorMessage(error) }, "background work on the journal failed");
@@ -97,39 +109,49 @@ function openStore({ process, onFatal }: NodeContext, isBroker: boolean): Promis
   );
 }
 
-function transportOf(context: NodeContext, nodeId: string, clusterId: string): GrpcPeerTransport {
+function transportOf(
+  context: NodeContext,
+  nodeId: string,
+  clusterId: string,
+  hostOf = (id: string): string => id,
+): GrpcPeerTransport {
   const { network, process } = context;
   const { clock, random } = process.world;
   const connect = (address: string): ReturnType<typeof connectPeer> =>
     connectPeer(network, process, WINDOW_BYTES, address);
-  return new GrpcPeerTransport({ nodeId, clusterId, clock, random, logger: process.logger, connect });
+  return new GrpcPeerTransport({ nodeId, clusterId, hostOf, clock, random, logger: process.logger, connect });
 }
 
 /** One controller, as `startController` makes it over sockets. */
-export async function bootController(context: NodeContext): Promise<ControllerProcess> {
+export async function bootController(
+  context: NodeContext,
+  started: (controller: ControllerProcess) => void,
+): Promise<void> {
   const { network, process, controllers, onFatal } = context;
   const { world, logger, machine } = process;
-  const { clock, random } = world;
   await world.disk.makeDirectory(DATA_DIRECTORY);
   const store = await openStore(context, false);
-  const transport = transportOf(context, machine.name, "controllers");
-  const nodeId = machine.name;
-  const host = context.makeHost({ nodeId, clock, random, logger, store, transport, onFatal });
-  const node = new ControllerNode({
+  const launch = await ControllerLaunch.begin({
     world,
     logger,
-    controllerId: nodeId,
+    controllerId: machine.name,
     az: machine.az,
     processId: process.number,
     peers: new Map(controllers.map((name) => [name, name])),
     initialSettings: { quotas: "off", replaceBrokerAfterS: context.replaceBrokerAfterS },
-    host,
+    dataDir: DATA_DIRECTORY,
+    store,
+    ask: (address, introduction) => askPeer(network, process, WINDOW_BYTES, address, introduction),
+    makeTransport: (nodeId, clusterId) => transportOf(context, nodeId, clusterId, controllerOf),
+    makeHost: context.makeHost,
+    launched: (node) => started({ node, store }),
+    onFatal,
+    tuning: context.controllerTuning,
   });
   const server = new RpcServer(WINDOW_BYTES);
-  server.add({ definition: Controller.service, handlers: controllerHandlers(node, clock) });
-  server.add({ definition: Peer.service, handlers: transport.handlers });
+  server.add({ definition: Controller.service, handlers: controllerHandlers(() => launch.node, world.clock) });
+  server.add({ definition: Peer.service, handlers: launch.handlers });
   server.listen(network, process);
-  return { node, store };
 }
 
 /** One broker, as `startBroker` makes it over sockets. */
@@ -175,6 +197,7 @@ export async function bootBroker(context: NodeContext, started: (broker: BrokerP
     makeHost: context.makeHost,
     onFatal,
     tuning: context.tuning,
+    catchUpBytesPerSecond: context.catchUpBytesPerSecond,
     signal: new AbortController().signal,
   });
   if (launched === undefined) return;
@@ -191,8 +214,10 @@ export interface GatewayProcess {
 export function bootGateway(context: NodeContext): GatewayProcess {
   const { network, process } = context;
   const { world, logger } = process;
-  const { clock, random } = world;
+  const clock = new ClusterClock(world.clock);
+  const { random } = world;
   const controllers = connectToControllers(context);
+  void new ClusterTime({ controllers, clock, logger });
   const metadata = new ClusterMetadata({ clock });
   const watcher = new MetadataWatcher({ controllers, metadata });
   void watcher;
@@ -204,7 +229,7 @@ export function bootGateway(context: NodeContext): GatewayProcess {
     connect: (address, listener) => connectShardLog(network, process, WINDOW_BYTES, address, listener),
   });
   const metrics = { streams: NO_STREAM_METRICS, answered: () => undefined, observe: () => undefined };
-  const gateway = new Gateway({ world, logger, metadata, controllers, router, metrics });
+  const gateway = new Gateway({ world: { ...world, clock }, logger, metadata, controllers, router, metrics });
   const server = new RpcServer(WINDOW_BYTES);
   server.add({ definition: API_METHODS, handlers: gatewayHandlers(gateway, process) });
   server.listen(network, process);

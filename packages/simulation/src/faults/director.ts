@@ -27,8 +27,8 @@ export interface FaultDirectorOptions {
   readonly process: Process;
   readonly note: (text: string) => void;
   readonly saw: (event: string) => void;
-  /** Names of kinds that this life does not know. */
-  readonly excluded: readonly string[];
+  /** That it may choose from. */
+  readonly known: readonly FaultKind[];
 }
 
 /** Each life has its own mix: kinds that it knows, how often they come, how many at once. */
@@ -45,7 +45,7 @@ export class FaultDirector {
     this.#options = options;
     const { random } = options;
     const share = random.next();
-    const known = FAULT_KINDS.filter(({ name }) => !options.excluded.includes(name));
+    const { known } = options;
     const kinds = known.filter(() => random.chance(share));
     this.kinds = kinds.length === 0 ? [random.pick(known)] : kinds;
     this.#pauseMaxMs = random.magnitude(100, 20_000);
@@ -83,7 +83,11 @@ export class FaultDirector {
     const durationMs = random.magnitude(...kind.durationMs);
     note(`${kind.name}: ${node.machine.name}, ${durationMs} ms`);
     this.counts.set(kind.name, (this.counts.get(kind.name) ?? 0) + 1);
-    const fault: ActiveFault = { kind, node, end: kind.begin({ cluster, random, node, saw }) };
+    const fault: ActiveFault = {
+      kind,
+      node,
+      end: kind.begin({ cluster, random, clock: process.world.clock, node, saw }),
+    };
     this.#active.add(fault);
     process.world.clock.setTimer(durationMs, () => {
       if (this.#active.has(fault)) this.#end(fault);

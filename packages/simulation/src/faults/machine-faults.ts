@@ -6,6 +6,7 @@ function startAgain(cluster: SimulatedCluster, node: ClusterNode): () => void {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export const PROCESS_FAULTS: readonly FaultKind[] = [
   {
@@ -68,8 +69,10 @@ export const PROCESS_FAULTS: readonly FaultKind[] = [
   {
     name: "wall clock stepped",
     durationMs: [1, 1],
-    begin: ({ node, random }) => {
-      node.machine.clock.offsetMs = random.between(-HOUR_MS, HOUR_MS);
+    begin: ({ cluster, node, random }) => {
+      // Far off in one zone only: most clocks must be right.
+      const maxMs = node.machine.az === cluster.lossyZone ? 40 * DAY_MS : HOUR_MS;
+      node.machine.clock.offsetMs = random.between(-maxMs, maxMs);
       return () => undefined;
     },
   },

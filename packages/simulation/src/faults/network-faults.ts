@@ -6,7 +6,11 @@ function others(cluster: SimulatedCluster, node: ClusterNode): ClusterNode[] {
   return cluster.nodes.filter((each) => each !== node && !each.isRemoved);
 }
 
-function linksBetween(cluster: SimulatedCluster, ones: readonly ClusterNode[], twos: readonly ClusterNode[]): Link[] {
+export function linksBetween(
+  cluster: SimulatedCluster,
+  ones: readonly ClusterNode[],
+  twos: readonly ClusterNode[],
+): Link[] {
   const { network } = cluster;
   return ones.flatMap((one) =>
     twos.flatMap((two) => [
@@ -16,7 +20,7 @@ function linksBetween(cluster: SimulatedCluster, ones: readonly ClusterNode[], t
   );
 }
 
-function blockAll(links: readonly Link[]): () => void {
+export function blockAll(links: readonly Link[]): () => void {
   for (const link of links) link.block();
   return () => {
     for (const link of links) link.unblock();

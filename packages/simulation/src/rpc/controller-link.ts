@@ -6,10 +6,13 @@ import {
   type WatchListener,
 } from "@millrace/client";
 import {
+  type BackupResult,
   type ClusterStatus,
   type CommandResult__Output,
   Controller,
   type HeartbeatResult,
+  type LeasesRequest,
+  type LeasesResult,
   type MetadataUpdate__Output,
 } from "@millrace/proto";
 import type { Process } from "../world/machine.ts";
@@ -55,6 +58,12 @@ export class SimulatedControllerChannel implements ControllerChannel {
   }
   status(options: ControllerCallOptions): Promise<ClusterStatus> {
     return this.#unary("Status", {}, options);
+  }
+  backup(options: ControllerCallOptions): Promise<BackupResult> {
+    return this.#unary("Backup", {}, options);
+  }
+  leases(request: LeasesRequest, options: ControllerCallOptions): Promise<LeasesResult> {
+    return this.#unary("Leases", request, options);
   }
 
   watch(request: { knownVersion: number; clusterId: string }, listener: WatchListener): { cancel(): void } {

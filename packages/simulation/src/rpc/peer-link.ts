@@ -1,16 +1,53 @@
 import { EventEmitter } from "node:events";
 import type { PeerStream } from "@millrace/multiraft";
-import { Peer, type RawFrame } from "@millrace/proto";
+import { type Acquaintance, type Introduction__Output, Peer, type RawFrame } from "@millrace/proto";
 import type { Process } from "../world/machine.ts";
 import type { Network } from "../world/network.ts";
 import { type ClientCall, RpcConnection } from "./client.ts";
 import type { RpcMethod } from "./server.ts";
 
-const EXCHANGE = (Peer.service as unknown as Record<string, RpcMethod>).Exchange as RpcMethod;
+const METHODS = Peer.service as unknown as Record<string, RpcMethod>;
+const EXCHANGE = METHODS.Exchange as RpcMethod;
+const INTRODUCE = METHODS.Introduce as RpcMethod;
+const INTRODUCE_TIMEOUT_MS = 1_000;
 
 /** A stream to a peer, on a connection of its own, as `GrpcPeerTransport` wants it. Nothing clears away one that is silent. */
 export function connectPeer(network: Network, process: Process, windowBytes: number, address: string): PeerStream {
   return new SimulatedPeerStream(network, process, windowBytes, address);
+}
+
+/** One question on a connection of its own, as controllers ask each other who they are. */
+export function askPeer(
+  network: Network,
+  process: Process,
+  windowBytes: number,
+  address: string,
+  introduction: Introduction__Output,
+): Promise<Acquaintance> {
+  return new Promise((resolve, reject) => {
+    let answer: Acquaintance | undefined;
+    const settle = (run: () => void): void => {
+      timer.cancel();
+      connection.close();
+      run();
+    };
+    const timer = process.world.clock.setTimer(INTRODUCE_TIMEOUT_MS, () =>
+      settle(() => reject(new Error("no answer in time"))),
+    );
+    const connection = new RpcConnection({
+      network,
+      process,
+      address,
+      windowBytes,
+      onUp: () => {
+        const call = connection.open(INTRODUCE, introduction);
+        call.on("data", (value: Acquaintance) => (answer = value));
+        call.on("error", (error: Error) => settle(() => reject(error)));
+        call.on("end", () => settle(() => resolve(answer as Acquaintance)));
+      },
+      onDown: (why) => settle(() => reject(new Error(why))),
+    });
+  });
 }
 
 class SimulatedPeerStream extends EventEmitter implements PeerStream {

@@ -1,11 +1,15 @@
 import { type LifeOptions, type LifeResult, runLife } from "../life.ts";
 
-/** A life in a turn of its own: within a promise's continuation its microtasks could not be run out. */
 export function live(options: LifeOptions): Promise<LifeResult> {
+  return inOwnTurn(() => runLife(options));
+}
+
+/** For a life: within a promise's continuation its microtasks could not be run out. */
+export function inOwnTurn(life: () => LifeResult): Promise<LifeResult> {
   return new Promise((resolve, reject) => {
     setImmediate(() => {
       try {
-        resolve(runLife(options));
+        resolve(life());
       } catch (error) {
         reject(error as Error);
       }

@@ -31,6 +31,7 @@ export class SimulatedClock implements Clock {
   }
 
   monotonicMs(): number {
+    this.#scheduler.clockRead(this.#owner);
     return (this.#scheduler.nowUs * this.#rate) / 1_000;
   }
 

@@ -1,5 +1,5 @@
 import { MemoryDisk, MemoryIndexes } from "@millrace/storage";
-import { assert, type Logger, type World } from "@millrace/util";
+import { assert, type FailpointName, type Logger, type World } from "@millrace/util";
 import { type ClockSettings, SimulatedClock } from "./clock.ts";
 import { DISK_CAPACITY_BYTES, type DiskBehaviour, type DiskHooks, HEALTHY_DISK, simulatedDisk } from "./disk.ts";
 import { SimulatedLogger, type LogSink } from "./logger.ts";
@@ -49,6 +49,9 @@ export class Process implements Owner {
     const own = random.fork(`process ${machine.bootCount}`);
     this.logger = new SimulatedLogger(name, log) as unknown as Logger;
     this.world = {
+      failpoint: (name) => {
+        if (this.isAlive) machine.onFailpoint(name);
+      },
       clock: new SimulatedClock(scheduler, this, machine.clock),
       random: own.fork("world"),
       disk: simulatedDisk({
@@ -67,6 +70,9 @@ export class Process implements Owner {
 
 const JOURNAL_DIRECTORY = "/data/journal/";
 const GROUP_MAGIC = "MRWG";
+/** Of its header, behind the magic, up to its checksum. */
+const HEADER_BEGIN_BYTES = 4;
+const HEADER_END_BYTES = 40;
 
 /** A computer: a disk that outlives its processes, clocks, and at most one process. */
 export class Machine implements Owner {
@@ -78,6 +84,8 @@ export class Machine implements Owner {
   readonly clock: ClockSettings = { offsetMs: 0, driftPpm: 0 };
   readonly diskBehaviour: DiskBehaviour = { ...HEALTHY_DISK };
   readonly diskHooks: DiskHooks = { before: () => undefined, after: () => undefined };
+  /** Its process passes a place where it may be made to die. */
+  onFailpoint: (name: FailpointName) => void = () => undefined;
   /** Events of the machine itself: its kernel's. */
   readonly isAlive = true;
   readonly isPaused = false;
@@ -90,6 +98,8 @@ export class Machine implements Owner {
   /** A machine without power answers nothing, not even with a refusal. */
   isPowered = true;
   bootCount = 0;
+  /** Once in a life: a broker gives up a disk that goes bad again and again. */
+  #hasRottenHeader = false;
   process: Process | undefined;
 
   constructor(options: MachineOptions) {
@@ -164,6 +174,27 @@ export class Machine implements Owner {
       this.memory.flipBit(path, this.random.between(0, end - 1), this.random.between(0, 7));
     }
     return count;
+  }
+
+  /**
+   * One bit of a write group's header turns: of any that is not among the newest file's last two, or this byte of the file's first,
+   * which is looked at whenever the file is opened.
+   */
+  rotHeader(byteOfFirst?: number): boolean {
+    const files = this.memory.paths().filter((path) => path.startsWith(JOURNAL_DIRECTORY));
+    const path = files.toSorted().at(-1);
+    if (path === undefined || this.#hasRottenHeader) return false;
+    const bytes = this.memory.contents(path);
+    const begins: number[] = [];
+    for (let at = bytes.indexOf(GROUP_MAGIC); at !== -1; at = bytes.indexOf(GROUP_MAGIC, at + 1)) begins.push(at);
+    const [first, ...others] = begins.slice(0, -2);
+    if (first === undefined) return false;
+    const isAny = byteOfFirst === undefined && others.length > 0 && this.random.chance(0.5);
+    const begin = isAny ? this.random.pick(others) : first;
+    const byte = byteOfFirst ?? this.random.between(HEADER_BEGIN_BYTES, HEADER_END_BYTES - 1);
+    this.memory.flipBit(path, begin + byte, this.random.between(0, 7));
+    this.#hasRottenHeader = true;
+    return true;
   }
 
   /** Another, empty disk. The process must be dead. */

@@ -1,4 +1,4 @@
-import { assert, defined } from "@millrace/util";
+import { defined } from "@millrace/util";
 import { Connection, type ConnectionEnd, type EndHandlers } from "./connection.ts";
 import { Link, LOCAL_NETWORK, type LinkTimes } from "./link.ts";
 import type { Machine, Process } from "./machine.ts";
@@ -28,7 +28,8 @@ export class Network {
   readonly times: LinkTimes;
   readonly #machines = new Map<string, Machine>();
   readonly #listeners = new Map<string, Listener>();
-  readonly #links = new Map<string, Link>();
+  /** By sender, then by receiver. */
+  readonly #links = new Map<string, Map<string, Link>>();
   readonly #connections = new Map<Process, Set<ConnectionEnd>>();
   /** Ends that sent something to a machine without power. TCP goes on trying. */
   readonly #unanswered = new Map<Machine, Map<ConnectionEnd, () => void>>();
@@ -46,28 +47,28 @@ export class Network {
   }
 
   link(from: string, to: string): Link {
-    const key = `${from}>${to}`;
-    let link = this.#links.get(key);
-    if (link === undefined) {
-      link = new Link();
-      this.#links.set(key, link);
-    }
+    let links = this.#links.get(from);
+    if (links === undefined) this.#links.set(from, (links = new Map()));
+    let link = links.get(to);
+    if (link === undefined) links.set(to, (link = new Link()));
     return link;
   }
 
   heal(): void {
-    for (const link of this.#links.values()) link.heal();
+    for (const links of this.#links.values()) for (const link of links.values()) link.heal();
   }
 
   listen(process: Process, accept: Accept): void {
+    // What a process still does in the turn in which it died has no effect.
+    if (!process.isAlive) return;
     this.#listeners.set(process.machine.name, { process, accept });
   }
 
   /** `handlers.up` or `handlers.down` follows, later. */
   connect(process: Process, address: string, handlers: EndHandlers & { up(): void }): ConnectionEnd {
-    assert(process.isAlive, "only the living connect");
     const connection = new Connection(this, this.#connectionCount++);
     const end = connection.open(process, address, handlers);
+    if (!process.isAlive) return end;
     this.#register(end);
     this.#knock(end, handlers, 0);
     return end;

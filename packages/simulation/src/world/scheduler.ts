@@ -24,6 +24,9 @@ export interface ScheduledEvent {
   run: (() => void) | undefined;
 }
 
+/** More looks at the clock than any turn needs: whoever waits for it to move on, in a turn, waits for ever. */
+const CLOCK_READS_MAX = 1_000_000;
+
 /** Something that nobody caught. */
 export type UncaughtListener = (owner: Owner, error: unknown) => void;
 
@@ -36,17 +39,27 @@ export class Scheduler {
   readonly #heap: ScheduledEvent[] = [];
   readonly #immediates: { owner: Owner; run: () => void }[] = [];
   #sequence = 0;
+  #clockReads = 0;
   nowUs = 0;
   /** Whose event is running. */
   current: Owner | undefined;
   onUncaught: UncaughtListener = (_owner, error) => {
     throw error;
   };
+  /** A turn that would not end; what it does next is ended by an error. */
+  onStandstill: (owner: Owner) => void = () => undefined;
   /** After each event, with whose it was. */
   afterEvent: (owner: Owner) => void = () => undefined;
 
   get nowMs(): number {
     return this.nowUs / 1_000;
+  }
+
+  /** Code that repeats something without a wait is found here: the machine that simulates it would never come back. */
+  clockRead(owner: Owner): void {
+    if (++this.#clockReads < CLOCK_READS_MAX) return;
+    if (this.#clockReads === CLOCK_READS_MAX) this.onStandstill(owner);
+    throw new Error(`${owner.name} looks at the clock again and again, and does not wait`);
   }
 
   schedule(delayUs: number, owner: Owner, kind: EventKind, run: () => void): ScheduledEvent {
@@ -125,6 +138,7 @@ export class Scheduler {
     }
     assert(event.atUs >= this.nowUs, "time does not go back");
     this.nowUs = event.atUs;
+    this.#clockReads = 0;
     event.run = undefined;
     this.trace.event(event.atUs, kind, owner.number);
     this.enter(owner, run);

@@ -1,0 +1,32 @@
+import { consumerGroupGoesOn } from "./consumer-group.ts";
+import { deposedLeaderIsRead } from "./deposed-leader.ts";
+import {
+  repetitionsAfterAClockStep,
+  repetitionsAfterAReshard,
+  repetitionsAfterARestart,
+  repetitionsAfterReshardsAndAClockStep,
+} from "./late-repetitions.ts";
+import {
+  replicaIsFilledPastItsFirstStay,
+  replicaReturnsToItsFormerLeader,
+  replicaReturnsWithoutItsVote,
+} from "./returning-replica.ts";
+import { headerRots } from "./rotten-header.ts";
+import { clockIsWrongWhileABrokerIsAway } from "./wrong-clock.ts";
+import type { Scenario } from "./scenario.ts";
+import { unknownAppendsMeetAReshard } from "./unknown-append.ts";
+
+export const SCENARIOS: readonly Scenario[] = [
+  replicaReturnsWithoutItsVote,
+  replicaReturnsToItsFormerLeader,
+  replicaIsFilledPastItsFirstStay,
+  deposedLeaderIsRead,
+  unknownAppendsMeetAReshard,
+  repetitionsAfterARestart,
+  repetitionsAfterAClockStep,
+  repetitionsAfterAReshard,
+  repetitionsAfterReshardsAndAClockStep,
+  headerRots,
+  clockIsWrongWhileABrokerIsAway,
+  consumerGroupGoesOn,
+];

@@ -1,0 +1,90 @@
+/**
+ * What chance does not bring about: lives whose faults come one after another as written, where one rule alone keeps a promise.
+ * Everything is checked in them as in any life.
+ */
+import { HOUR_MS } from "@millrace/util";
+import type { ClusterNode } from "../cluster/cluster.ts";
+import { type LifeOptions, type LifeResult, type LifeSettings, runLife } from "../life.ts";
+import type { Stage } from "../stage.ts";
+
+export interface Scenario {
+  readonly name: string;
+  /** The question that it answers. */
+  readonly asks: string;
+  /** Clusters that differ, in which it is played. */
+  readonly seeds: readonly string[];
+  readonly settings?: LifeSettings;
+  readonly repeatsAtEnd?: boolean;
+  readonly play: (stage: Stage) => Promise<void>;
+}
+
+export function playScenario(
+  { settings, repeatsAtEnd = false, play }: Scenario,
+  seed: string,
+  options: Pick<LifeOptions, "log" | "endsAtViolation"> = {},
+): LifeResult {
+  return runLife({
+    ...options,
+    seed: `scenario ${seed}`,
+    durationMs: 0,
+    operators: false,
+    // What a script waits for does not expire, and nobody is taken for lost whom it has cut off.
+    settings: { hourMs: HOUR_MS, replaceBrokerAfterS: 3_600, ...settings },
+    repeatsAtEnd,
+    script: play,
+  });
+}
+
+/** Cuts these off from those, both ways. @returns what mends it */
+export function cut(stage: Stage, ones: readonly ClusterNode[], twos: readonly ClusterNode[]): () => void {
+  const { network } = stage.cluster;
+  const links = ones.flatMap(({ machine: one }) =>
+    twos.flatMap(({ machine: two }) => [network.link(one.name, two.name), network.link(two.name, one.name)]),
+  );
+  for (const link of links) link.block();
+  return () => {
+    for (const link of links) link.unblock();
+  };
+}
+
+export async function until(stage: Stage, what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let left = 600; left > 0; left--) {
+    if (await isSo()) return;
+    await stage.clock.sleep(50);
+  }
+  throw new Error(`it does not come to this: ${what}`);
+}
+
+export function hosts({ state }: ClusterNode, groupId: number): boolean {
+  return [...(state.broker?.node.allShards() ?? [])].some((shard) => shard.groupId === groupId);
+}
+
+export interface Cast {
+  readonly groupId: number;
+  readonly leader: ClusterNode;
+  /** Of two other zones. */
+  readonly followers: readonly [ClusterNode, ClusterNode];
+  /** The other broker of the first follower's zone. */
+  readonly stranger: ClusterNode;
+}
+
+/** One shard, and who has what part in it. There are two brokers in each zone. */
+export async function cast(stage: Stage): Promise<Cast> {
+  let found: Cast | undefined;
+  await until(stage, "a shard has a leader and two followers", () => (found = castNow(stage)) !== undefined);
+  return found as Cast;
+}
+
+function castNow({ cluster }: Stage): Cast | undefined {
+  const brokers = cluster.of("broker");
+  for (const leader of brokers) {
+    const led = [...(leader.state.broker?.node.allShards() ?? [])].find(({ group }) => group.role === "leader");
+    if (led === undefined) continue;
+    const { groupId } = led;
+    const [first, second] = brokers.filter((node) => node !== leader && hosts(node, groupId));
+    const stranger = brokers.find((node) => node !== first && node.machine.az === first?.machine.az);
+    if (first === undefined || second === undefined || stranger === undefined) continue;
+    return { groupId, leader, followers: [first, second], stranger };
+  }
+  return undefined;
+}
