@@ -15,7 +15,14 @@ export class RawKinesis {
   }
 
   /** Resolves with the answer's body; rejects unless it is a 200. */
-  call(operation: string, body: Buffer): Promise<Buffer> {
+  async call(operation: string, body: Buffer): Promise<Buffer> {
+    const { status, answer } = await this.exchange(operation, body);
+    if (status === 200) return answer;
+    throw new Error(`${operation}: ${status} ${answer.toString("utf8", 0, 300)}`);
+  }
+
+  /** Resolves with whatever the answer is; rejects when there is none. */
+  exchange(operation: string, body: Buffer): Promise<{ status: number; answer: Buffer }> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         {
@@ -36,11 +43,7 @@ export class RawKinesis {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
           response.on("error", reject);
-          response.on("end", () => {
-            const answer = Buffer.concat(chunks);
-            if (response.statusCode === 200) resolve(answer);
-            else reject(new Error(`${operation}: ${response.statusCode} ${answer.toString("utf8", 0, 300)}`));
-          });
+          response.on("end", () => resolve({ status: response.statusCode ?? 0, answer: Buffer.concat(chunks) }));
         },
       );
       outgoing.on("error", reject);

@@ -6,6 +6,14 @@ export interface Figure {
   readonly figure: string;
   readonly value: number;
   readonly unit: string;
+  /** What `value` is the median of. */
+  readonly rounds?: readonly number[];
+}
+
+/** A peer that this machine cannot build or run. */
+export interface Skipped {
+  readonly peer: string;
+  readonly reason: string;
 }
 
 export interface Report {
@@ -14,9 +22,10 @@ export interface Report {
   readonly machine: string;
   readonly node: string;
   readonly figures: readonly Figure[];
+  readonly skipped?: readonly Skipped[];
 }
 
-export function makeReport(figures: readonly Figure[]): Report {
+export function makeReport(figures: readonly Figure[], skipped: readonly Skipped[] = []): Report {
   const model = cpus()[0]?.model.trim() ?? "unknown processor";
   return {
     date: new Date().toISOString(),
@@ -24,6 +33,7 @@ export function makeReport(figures: readonly Figure[]): Report {
     machine: `${cpus().length} cores, ${model}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     node: process.version,
     figures,
+    ...(skipped.length > 0 ? { skipped } : {}),
   };
 }
 
@@ -37,14 +47,21 @@ function commit(): string {
 
 export function formatReport(report: Report): string {
   const width = Math.max(...report.figures.map((figure) => figure.workload.length));
+  const nameWidth = Math.max(34, ...report.figures.map(({ figure }) => figure.length));
   const lines: string[] = [`${report.date}  commit ${report.commit}  ${report.machine}  Node ${report.node}`, ""];
   let before = "";
-  for (const { workload, figure, value, unit } of report.figures) {
+  for (const { workload, figure, value, unit, rounds } of report.figures) {
     const name = workload === before ? "" : workload;
     before = workload;
-    lines.push(`${name.padEnd(width)}  ${figure.padEnd(34)} ${round(value).padStart(10)} ${unit}`);
+    const line = `${name.padEnd(width)}  ${figure.padEnd(nameWidth)} ${round(value).padStart(10)} ${unit}`;
+    lines.push(line + spread(rounds));
   }
+  for (const { peer, reason } of report.skipped ?? []) lines.push(`skipped: ${peer} (${reason})`);
   return lines.join("\n");
+}
+
+function spread(rounds: readonly number[] = []): string {
+  return rounds.length < 2 ? "" : ` (${round(Math.min(...rounds))} to ${round(Math.max(...rounds))})`;
 }
 
 function round(value: number): string {

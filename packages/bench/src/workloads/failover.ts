@@ -1,4 +1,5 @@
-import { createStream, eventually, type LocalCluster } from "@millrace/e2e";
+import { eventually, type LocalCluster } from "@millrace/e2e";
+import { createStream } from "@millrace/verifier";
 import { putRecordsBody, RawKinesis } from "../raw-http.ts";
 import { randomBytes } from "node:crypto";
 import type { Figure } from "../report.ts";

@@ -1,11 +1,15 @@
-import { createStream, type LocalCluster } from "@millrace/e2e";
+import { type LocalCluster } from "@millrace/e2e";
+import { createStream } from "@millrace/verifier";
 import { usageOf } from "../process-usage.ts";
 import type { Figure } from "../report.ts";
 
+/** A thousand shards on a busy machine. */
+const MADE_WITHIN_MS = 120_000;
+
 /** What a cluster costs that has `shards` shards and nothing to do. */
 export async function idle(cluster: LocalCluster, shards: number, seconds: number): Promise<Figure[]> {
-  await createStream(cluster.client(), `idle-${shards}`, shards);
-  await cluster.healthy();
+  await createStream(cluster.client(), `idle-${shards}`, shards, MADE_WITHIN_MS);
+  await cluster.healthy(MADE_WITHIN_MS);
   await new Promise((resolve) => setTimeout(resolve, 3_000)); // what creation left to do
   const nodes = cluster.nodes();
   const before = nodes.map((node) => usageOf(node.pid));

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { PutRecordsCommand } from "@aws-sdk/client-kinesis";
-import { createStream, type LocalCluster } from "@millrace/e2e";
+import { type KinesisClient, PutRecordsCommand } from "@aws-sdk/client-kinesis";
+import { createStream } from "@millrace/verifier";
 import { totalUsage } from "../process-usage.ts";
 import { putRecordsBody, RawKinesis } from "../raw-http.ts";
 import type { Figure } from "../report.ts";
@@ -13,16 +13,24 @@ export interface PutShape {
   readonly sizeBytes: number;
 }
 
+/** What puts go to. */
+export interface Endpoint {
+  readonly port: number;
+  client(): KinesisClient;
+  /** Of all that serves them. */
+  pids(): readonly number[];
+}
+
 /** PutRecords as fast as it goes for `seconds`, `inFlight` requests at a time, acknowledged on a quorum's disks. */
 export async function putThroughput(
-  cluster: LocalCluster,
+  endpoint: Endpoint,
   shape: PutShape,
   through: "raw HTTP" | "SDK",
-  { seconds, inFlight }: { seconds: number; inFlight: number },
+  { seconds, inFlight, name = "put" }: { seconds: number; inFlight: number; name?: string },
 ): Promise<Figure[]> {
-  const stream = `put-${shape.count}-${shape.sizeBytes}-${through === "SDK" ? "sdk" : "raw"}`;
-  await createStream(cluster.client(), stream, SHARDS);
-  const raw = new RawKinesis(cluster.port, inFlight);
+  const stream = `${name}-${shape.count}-${shape.sizeBytes}-${through === "SDK" ? "sdk" : "raw"}`;
+  await createStream(endpoint.client(), stream, SHARDS);
+  const raw = new RawKinesis(endpoint.port, inFlight);
   const bodies = Array.from({ length: BODIES }, () =>
     putRecordsBody(stream, shape.count, shape.sizeBytes, () => randomBytes(1_024)),
   );
@@ -33,7 +41,7 @@ export async function putThroughput(
       Data: randomBytes(shape.sizeBytes),
     })),
   }));
-  const client = cluster.client();
+  const client = endpoint.client();
   const put = async (index: number): Promise<void> => {
     if (through === "SDK") {
       const answer = await client.send(new PutRecordsCommand(commands[index % BODIES] as (typeof commands)[0]));
@@ -46,7 +54,7 @@ export async function putThroughput(
   };
   await runFor(Math.min(2, seconds), inFlight, put); // warm-up: compiled code, open connections
 
-  const pids = cluster.nodes().map((node) => node.pid);
+  const pids = endpoint.pids();
   const before = totalUsage(pids);
   const startedAt = performance.now();
   const requests = await runFor(seconds, inFlight, put);

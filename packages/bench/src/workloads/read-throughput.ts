@@ -1,5 +1,6 @@
 import { GetShardIteratorCommand } from "@aws-sdk/client-kinesis";
-import { type LocalCluster, shardIds } from "@millrace/e2e";
+import { type LocalCluster } from "@millrace/e2e";
+import { shardIds } from "@millrace/verifier";
 import { RawKinesis } from "../raw-http.ts";
 import type { Figure } from "../report.ts";
 

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createStream, eventually, type LocalCluster } from "@millrace/e2e";
+import { eventually, type LocalCluster } from "@millrace/e2e";
+import { createStream } from "@millrace/verifier";
 import { build } from "hdr-histogram-js";
 import { putRecordsBody, RawKinesis } from "../raw-http.ts";
 import type { Figure } from "../report.ts";
