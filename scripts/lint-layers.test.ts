@@ -45,6 +45,8 @@ const refused: readonly (readonly [string, string])[] = [
   ["broker", "@millrace/controller"],
   ["broker", "node:fs"],
   ["gateway", "@millrace/broker"],
+  ["gateway", "@millrace/verifier"],
+  ["verifier", "@millrace/client"],
   ["e2e", "@millrace/gateway"],
   ["gateway", "@millrace/client/src/router.ts"],
 ];

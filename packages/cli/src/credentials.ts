@@ -44,7 +44,8 @@ export function watchCredentials(path: string, logger: Logger): CredentialsProvi
   };
 }
 
-function readCredentials(path: string): Map<string, Credential> {
+/** @throws Error that says what is wrong with the file */
+export function readCredentials(path: string): Map<string, Credential> {
   const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
   if (!Array.isArray(parsed)) throw new Error(`${path} must hold a JSON list of access keys`);
   const keys = new Map<string, Credential>();

@@ -4,9 +4,13 @@ import type { BrokerAction } from "./brokers/brokers.ts";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
 import type { UpOptions } from "./launcher/up.ts";
 import { DEFAULT_ACCOUNT_ID, type NodeOptions, type Role, ROLES } from "./roles.ts";
-import { address, addressMap, addOptions, integer, type OptionRow, share } from "./options.ts";
+import { addOperations } from "./operations.ts";
+import { address, addressMap, addOptions, controllersOption, integer, type OptionRow, share } from "./options.ts";
+import { addPeerTlsOptions, PEER_TLS_OPTIONS, type PeerTlsOptions } from "./peer-tls-options.ts";
 import type { SingleOptions } from "./single.ts";
+import type { ClusterSummary } from "./status/cluster-status.ts";
 import { parseStreams, readStreamsFile, type StreamDeclaration } from "./streams/stream-declarations.ts";
+import { addVerifyCommand } from "./verify/command.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 const QUOTAS: OptionRow = {
@@ -44,6 +48,7 @@ const UP_OPTIONS: readonly OptionRow[] = [
   DATA_DIR,
   QUOTAS,
   ...STREAMS,
+  ...PEER_TLS_OPTIONS,
   { key: "restart", default: true, help: "leave a node that dies dead" },
   { key: "zoneNetworks", placeholder: "file", help: "each zone in a network of its own, for tests of partitions" },
   { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "of the nodes' logs" },
@@ -77,13 +82,28 @@ const START_OPTIONS: readonly OptionRow[] = [
   { key: "adminListen", placeholder: "host:port", default: "127.0.0.1:0", parse: address, help: "metrics and health" },
   DATA_DIR,
   { key: "controllers", placeholder: "id=host:port,…", parse: addressMap, help: "all controllers of the cluster" },
+  {
+    key: "catchUpMibPerSecond",
+    placeholder: "n",
+    default: 64,
+    parse: integer(1, 100_000),
+    help: "how fast this broker fills replicas that lack old records, all together",
+  },
   QUOTAS,
   { key: "credentials", placeholder: "file", help: "access keys to accept (gateway); without it any are" },
   { key: "tlsCertificate", placeholder: "file", help: "PEM; TLS on the Kinesis endpoint, read again when it changes" },
   { key: "tlsKey", placeholder: "file", help: "PEM, of the certificate" },
   { key: "tlsOptional", default: false, help: "clear text on the same port, too" },
+  ...PEER_TLS_OPTIONS,
   { key: "insecure", default: false, help: "accept any credentials on an address that is not loopback" },
   { key: "accountId", placeholder: "digits", default: DEFAULT_ACCOUNT_ID, help: "account of keys that name none" },
+  {
+    key: "otlpEndpoint",
+    placeholder: "url",
+    help: "OpenTelemetry traces go there (OTLP/HTTP, :4318); none without it",
+  },
+  { key: "otlpSample", placeholder: "share", default: 1, parse: share, help: "of requests that bring no trace along" },
+  { key: "auditLog", placeholder: "file", help: "who changed what, in a file of its own instead of the log" },
   { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "least severe lines logged" },
 ];
 
@@ -164,18 +184,20 @@ async function startSingle(options: StartOptions): Promise<number> {
   return runSingle({ ...options, listen, id: options.id ?? "single", streams: streamsOf(options) });
 }
 
-program
-  .command("status")
-  .description("the nodes of the local cluster and the health of its shards")
-  .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
+addPeerTlsOptions(program.command("status"))
+  .description("the nodes of a cluster and the health of its shards")
+  .option("--data-dir <dir>", "the local cluster's data folder", LOCAL_DATA_DIR)
+  .addOption(controllersOption())
   .option("--json", "for programs")
   .option("--check", "for monitors: exit status 1 unless every node is up and every shard fully replicated")
-  .action(async (options: { dataDir: string; json?: boolean; check?: boolean }) => {
-    const { clusterStatus, isHealthy } = await import("./status/cluster-status.ts");
+  .action(async (options: StatusOptions) => {
+    const { isHealthy } = await import("./status/cluster-status.ts");
     const { statusTable } = await import("./status/table.ts");
-    const status = await clusterStatus(options.dataDir);
+    const status = await statusOf(options);
     if (status === undefined) {
-      console.error(`No cluster was ever started in ${options.dataDir}: run npm start, or give --data-dir.`);
+      console.error(
+        `No cluster was ever started in ${options.dataDir}: run npm start, or give --data-dir or --controllers.`,
+      );
       process.exitCode = 2;
       return;
     }
@@ -183,12 +205,29 @@ program
     if (options.check === true && !isHealthy(status)) process.exitCode = 1;
   });
 
-program
-  .command("faults")
+interface StatusOptions extends PeerTlsOptions {
+  readonly dataDir: string;
+  readonly controllers?: string;
+  readonly json?: boolean;
+  readonly check?: boolean;
+}
+
+async function statusOf(options: StatusOptions): Promise<ClusterSummary | undefined> {
+  if (options.controllers === undefined) {
+    const { clusterStatus } = await import("./status/cluster-status.ts");
+    return clusterStatus(options.dataDir, options);
+  }
+  const { controllersOf } = await import("./controllers-of.ts");
+  const { remoteStatus } = await import("./status/remote-status.ts");
+  const { controllers, nodeCredentials } = controllersOf(options);
+  return remoteStatus(controllers, nodeCredentials);
+}
+
+addPeerTlsOptions(program.command("faults"))
   .argument("<stream>", "the stream")
   .description("have a stream's users rehearse faults; what is not given is off, so nothing given ends them")
   .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
-  .option("--controllers <addresses>", "host:port of the controllers, with commas, of a cluster elsewhere")
+  .addOption(controllersOption())
   .option("--region <name>", "the stream's region", "us-east-1")
   .option("--account-id <digits>", "the stream's account", DEFAULT_ACCOUNT_ID)
   .option("--throttled <share>", "of the records of puts and the calls of GetRecords, 0 to 1", share, 0)
@@ -198,9 +237,9 @@ program
   .action((stream: string, options: FaultsOptions) =>
     orSay(async () => {
       const { setFaults } = await import("./faults/faults.ts");
-      const controllers = await controllersOf(options);
+      const { controllersOf } = await import("./controllers-of.ts");
       const { throttled, internalFailure, expiredIterators, latencyMs } = options;
-      await setFaults({ ...options, controllers }, stream, {
+      await setFaults({ ...options, ...controllersOf(options) }, stream, {
         throttledShare: throttled,
         internalFailureShare: internalFailure,
         expiredIteratorShare: expiredIterators,
@@ -211,7 +250,7 @@ program
     }),
   );
 
-interface FaultsOptions {
+interface FaultsOptions extends PeerTlsOptions {
   readonly dataDir: string;
   readonly controllers?: string;
   readonly region: string;
@@ -222,19 +261,19 @@ interface FaultsOptions {
   readonly latencyMs: number;
 }
 
-program
-  .command("broker")
+addPeerTlsOptions(program.command("broker"))
   .description("take a broker's replicas away (drain), let it have some again (undrain), or forget it (remove)")
   .addArgument(new Argument("<action>", "what to do").choices(["drain", "undrain", "remove"]))
   .argument("<id>", "the broker")
   .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
-  .option("--controllers <addresses>", "host:port of the controllers, with commas, of a cluster elsewhere")
+  .addOption(controllersOption())
   .option("--wait", "until a broker that drains is empty", false)
   .action((action: BrokerAction, id: string, options: BrokerOptions) =>
     orSay(async () => {
       const { changeBroker } = await import("./brokers/brokers.ts");
+      const { controllersOf } = await import("./controllers-of.ts");
       const say = (line: string): void => console.log(line);
-      await changeBroker({ controllers: await controllersOf(options), wait: options.wait, say }, action, id);
+      await changeBroker({ ...controllersOf(options), wait: options.wait, say }, action, id);
     }),
   );
 
@@ -264,20 +303,13 @@ program
     }),
   );
 
-interface BrokerOptions {
+interface BrokerOptions extends PeerTlsOptions {
   readonly dataDir: string;
   readonly controllers?: string;
   readonly wait: boolean;
 }
 
-/** host:port of each: as given, or of the local cluster. @throws Error when there is none */
-async function controllersOf(options: { readonly dataDir: string; readonly controllers?: string }): Promise<string[]> {
-  const { readClusterFile } = await import("./launcher/cluster-file.ts");
-  const local = readClusterFile(options.dataDir)?.nodes.filter(({ role }) => role === "controller");
-  const controllers = options.controllers?.split(",") ?? local?.map((node) => node.address) ?? [];
-  if (controllers.length === 0) throw new Error(`no cluster in ${options.dataDir}: give --controllers`);
-  return controllers;
-}
+addVerifyCommand(program);
 
 program
   .command("zone")
@@ -295,5 +327,7 @@ program
       process.exitCode = 1;
     }
   });
+
+addOperations(program, orSay);
 
 await program.parseAsync();

@@ -1,9 +1,12 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { errorMessage, type Logger, makeLogger, realWorld } from "@millrace/util";
+import { errorMessage, failpointsOf, type Logger, makeLogger, realWorld, type Tracer } from "@millrace/util";
 import { Registry } from "prom-client";
 import { type AdminServer, type Readiness, startAdminServer } from "./admin-server.ts";
 import { splitAddress } from "./addresses.ts";
+import type { NodeCredentials } from "@millrace/proto";
+import { peerTlsFiles } from "./peer-tls-options.ts";
+import { certificateExpiry } from "./tls-files.ts";
 import { type NodeOptions, type Role, ROLES, type RunningRole, startRole, type Surroundings } from "./roles.ts";
 
 const STOP_GRACE_MS = 8_000;
@@ -24,6 +27,7 @@ export interface StartedNode {
   readonly logger: Logger;
   readonly adminAddress: string;
   readonly roles: ReadonlyMap<Role, RunningRole>;
+  readonly nodeCredentials: NodeCredentials | undefined;
   readiness(): Readiness;
 }
 
@@ -47,16 +51,32 @@ export async function runNode(given: NodeOptions, kind: NodeKind = {}): Promise<
     return { ready: reasons.length === 0, reasons, ...(version === undefined ? {} : { metadataVersion: version }) };
   };
   let admin: AdminServer | undefined;
+  let tracing: Tracing | undefined;
   let status = 0;
   try {
     kind.begin?.(logger);
     if (kind.usesDisk !== false) mkdirSync(resolve(options.dataDir), { recursive: true });
     admin = await startAdminServer(options.id, splitAddress(options.adminListen), registry, readiness);
-    const surroundings = { world: realWorld(), logger, registry, onFatal, ...kind.surroundings };
-    await startRoles(options, surroundings, running);
+    tracing = await startTracing(options, logger);
+    const expiry = certificateExpiry(registry);
+    const peerFiles = peerTlsFiles(options);
+    const nodeCredentials =
+      peerFiles === undefined
+        ? undefined
+        : (await import("./peer-tls.ts")).watchNodeCredentials(peerFiles, logger, expiry);
+    const surroundings: Surroundings = {
+      ...{ world: realWorld(), logger, registry, onFatal, certificateExpiry: expiry },
+      ...(nodeCredentials === undefined ? {} : { nodeCredentials }),
+      ...(tracing === undefined ? {} : { tracer: tracing.tracer }),
+      ...kind.surroundings,
+    };
+    // For tests: it kills itself where it is told to.
+    const failpoint = failpointsOf(process.env.MILLRACE_FAILPOINTS);
+    const world = { ...surroundings.world, failpoint };
+    await startRoles(options, { ...surroundings, world }, running);
     const addresses = [...running.values()].map((role) => role.address);
     logger.info({ roles: options.roles, addresses }, "started");
-    const node: StartedNode = { logger, adminAddress: admin.address, roles: running, readiness };
+    const node: StartedNode = { logger, adminAddress: admin.address, roles: running, nodeCredentials, readiness };
     const started = kind.started?.(node, stop.signal) ?? Promise.resolve();
     const reason = await Promise.race([stopped, fatal, started.then(() => stopped)]);
     logger.info({ reason }, "stopping");
@@ -66,9 +86,26 @@ export async function runNode(given: NodeOptions, kind: NodeKind = {}): Promise<
   }
   stop.abort();
   await closeAll([...running.values()], logger);
+  await tracing?.close();
   await admin?.close();
   kind.stopped?.();
   return status;
+}
+
+interface Tracing {
+  readonly tracer: Tracer;
+  close(): Promise<void>;
+}
+
+/** Undefined unless asked for. */
+async function startTracing(options: NodeOptions, logger: Logger): Promise<Tracing | undefined> {
+  const { otlpEndpoint: endpoint, otlpSample: sampleShare, id: nodeId, az, roles } = options;
+  if (endpoint === undefined) return undefined;
+  const { OtlpExporter } = await import("./tracing/otlp-exporter.ts");
+  const { OtlpTracer } = await import("./tracing/otlp-tracer.ts");
+  const service = roles.length === 1 ? `millrace-${roles[0]}` : "millrace";
+  const exporter = new OtlpExporter({ endpoint, service, nodeId, az, logger });
+  return { tracer: new OtlpTracer({ exporter, sampleShare }), close: () => exporter.close() };
 }
 
 /** A controller that is alone may take any port: the others in this process are told which. */

@@ -107,3 +107,10 @@ function parseConfigValue(command: Command, path: string, row: OptionRow, value:
     return command.error(`error: "${row.key}" in ${path}: ${(error as Error).message}`);
   }
 }
+
+/** For commands that reach a cluster elsewhere. In a pod or container the nodes' own variable says where it is. */
+export const controllersOption = (): Option =>
+  new Option(
+    "--controllers <addresses>",
+    "host:port of the controllers, with commas, of a cluster elsewhere (id=host:port, as nodes have it, too)",
+  ).env("MILLRACE_CONTROLLERS");

@@ -1,18 +1,20 @@
 import { join } from "node:path";
 import type { IndexOpener } from "@millrace/storage";
-import type { Logger, World } from "@millrace/util";
+import { type Logger, makeAuditLog, MIB, type Tracer, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
+import type { NodeCredentials } from "@millrace/proto";
 import type { Readiness } from "./admin-server.ts";
 import { isLoopback, splitAddress } from "./addresses.ts";
 import { watchCredentials } from "./credentials.ts";
-import { readTls, type TlsFiles, watchTls } from "./tls-files.ts";
+import type { PeerTlsOptions } from "./peer-tls-options.ts";
+import type { CertificateExpiry, TlsFiles, TlsMaterial } from "./tls-files.ts";
 
 /** In the order in which they start: who serves before who asks. */
 export const ROLES = ["controller", "broker", "gateway"] as const;
 export const DEFAULT_ACCOUNT_ID = "000000000000";
 export type Role = (typeof ROLES)[number];
 
-export interface NodeOptions {
+export interface NodeOptions extends PeerTlsOptions {
   readonly roles: readonly Role[];
   readonly id: string;
   readonly az: string;
@@ -27,6 +29,8 @@ export interface NodeOptions {
   readonly adminListen: string;
   readonly dataDir: string;
   readonly controllers: ReadonlyMap<string, string>;
+  /** Of a broker. */
+  readonly catchUpMibPerSecond: number;
   readonly quotas: "aws" | "off";
   readonly credentials?: string;
   readonly insecure: boolean;
@@ -34,6 +38,10 @@ export interface NodeOptions {
   readonly tlsKey?: string;
   readonly tlsOptional: boolean;
   readonly accountId: string;
+  /** Else with the other lines. */
+  readonly auditLog?: string;
+  readonly otlpEndpoint?: string;
+  readonly otlpSample: number;
   readonly logLevel: string;
 }
 
@@ -52,6 +60,11 @@ export interface Surroundings {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly onFatal: (error: Error) => void;
+  readonly certificateExpiry: CertificateExpiry;
+  /** Plain text between nodes unless given. */
+  readonly nodeCredentials?: NodeCredentials;
+  /** Nothing is traced unless given. */
+  readonly tracer?: Tracer;
   /** RocksDB unless given. */
   readonly index?: IndexOpener;
   /** 3 unless given. */
@@ -81,11 +94,23 @@ function tlsFiles({ tlsCertificate, tlsKey }: NodeOptions): TlsFiles | undefined
   return { certificate: tlsCertificate, key: tlsKey };
 }
 
+/** Who reaches a node's port without mutual TLS may read and write every record, and command the controllers. */
+function warnOfPlainText(
+  listen: string,
+  { nodeCredentials, logger }: Pick<Surroundings, "nodeCredentials" | "logger">,
+) {
+  if (nodeCredentials !== undefined || isLoopback(splitAddress(listen).host)) return;
+  logger.warn(
+    { listen },
+    "NO TLS BETWEEN NODES on an address that others may reach: give --peer-ca, --peer-certificate and --peer-key",
+  );
+}
+
 /** @throws Error when its data folder or address cannot be had */
 export async function startRole(
   role: Role,
   options: NodeOptions,
-  { index, replicationFactor, ...shared }: Surroundings,
+  { index, replicationFactor, certificateExpiry: expiry, ...shared }: Surroundings,
 ): Promise<RunningRole> {
   const common = { ...shared, listen: listenAddress(role, options) };
   const controllers = [...options.controllers.values()];
@@ -95,12 +120,14 @@ export async function startRole(
     ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
     ...(index === undefined ? {} : { index }),
   };
+  if (role !== "gateway") warnOfPlainText(common.listen, shared);
   // A role's code is loaded by the processes that have it: start-up is mostly loading code.
   switch (role) {
     case "controller": {
       const { startController } = await import("@millrace/controller");
       return startController({
         ...placed,
+        audit: makeAuditLog(shared.logger, role, options.auditLog),
         controllerId: options.id,
         dataDir: join(options.dataDir, "controller"),
         peers: options.controllers,
@@ -112,7 +139,13 @@ export async function startRole(
     }
     case "broker": {
       const { startBroker } = await import("@millrace/broker");
-      return startBroker({ ...placed, brokerId: options.id, dataDir: join(options.dataDir, "broker"), controllers });
+      return startBroker({
+        ...placed,
+        brokerId: options.id,
+        dataDir: join(options.dataDir, "broker"),
+        controllers,
+        catchUpBytesPerSecond: options.catchUpMibPerSecond * MIB,
+      });
     }
     case "gateway": {
       const { host } = splitAddress(common.listen);
@@ -122,6 +155,7 @@ export async function startRole(
         );
       }
       const { startGateway } = await import("@millrace/gateway");
+      const { readTls, watchTls } = await import("./tls-files.ts");
       const credentials =
         options.credentials === undefined ? undefined : watchCredentials(options.credentials, shared.logger);
       const files = tlsFiles(options);
@@ -129,10 +163,14 @@ export async function startRole(
         ...common,
         controllers,
         defaultAccountId: options.accountId,
+        audit: makeAuditLog(shared.logger, role, options.auditLog),
         ...(credentials === undefined ? {} : { credentials }),
         ...(files === undefined ? {} : { tls: readTls(files), allowPlaintext: options.tlsOptional }),
       });
-      if (files !== undefined) watchTls(files, shared.logger, (material) => gateway.replaceTls(material));
+      if (files !== undefined) {
+        const changed = (material: TlsMaterial): void => gateway.replaceTls(material);
+        watchTls({ files, logger: shared.logger, use: "endpoint", expiry, changed });
+      }
       return gateway;
     }
   }

@@ -3,6 +3,7 @@ import { MemoryIndexes, volatileDisk } from "@millrace/storage";
 import { errorMessage, MIB, realWorld } from "@millrace/util";
 import { isAlive, readClusterFile, removeClusterFile, writeClusterFile } from "./launcher/cluster-file.ts";
 import { type NodeKind, runNode, type StartedNode } from "./node.ts";
+import { peerTlsOf } from "./peer-tls-options.ts";
 import { type NodeOptions, ROLES } from "./roles.ts";
 import { declareStreams } from "./streams/declare-streams.ts";
 import type { StreamDeclaration } from "./streams/stream-declarations.ts";
@@ -38,9 +39,9 @@ export function runSingle(options: SingleOptions): Promise<number> {
       if (options.streams.length > 0) {
         const controller = node.roles.get("controller")?.address ?? "";
         const { streams, accountId, region } = options;
-        const { logger } = node;
+        const { logger, nodeCredentials } = node;
         const version = await declareStreams({
-          ...{ world, logger, controllers: [controller], accountId, region, streams, signal },
+          ...{ world, logger, controllers: [controller], accountId, region, streams, signal, nodeCredentials },
         });
         await until(() => (node.roles.get("gateway")?.metadataVersion?.() ?? 0) >= version, signal);
       }
@@ -94,7 +95,14 @@ function publish(dataDir: string, options: SingleOptions, node: StartedNode): vo
     ...{ id, role, az, pid: process.pid, address, adminAddress: node.adminAddress },
   }));
   try {
-    writeClusterFile(dataDir, { endpoint, launcherPid: process.pid, mode: "single", inMemory: memory, nodes });
+    writeClusterFile(dataDir, {
+      endpoint,
+      launcherPid: process.pid,
+      mode: "single",
+      inMemory: memory,
+      nodes,
+      ...peerTlsOf(options),
+    });
   } catch (error) {
     // A read-only file system is no reason not to keep things in memory.
     if (!memory) throw error;

@@ -1,23 +1,35 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { errorMessage, type Logger } from "@millrace/util";
+import { Gauge, type Registry } from "prom-client";
 
 const CHECK_EVERY_MS = 1_000;
+const DAY_MS = 86_400_000;
+/** Left of a certificate that should have been renewed by now. */
+const SOON_MS = 7 * DAY_MS;
 
 export interface TlsFiles {
   /** PEM: the certificate and those that it hangs on. */
   readonly certificate: string;
   readonly key: string;
+  /** PEM: whom to trust. */
+  readonly ca?: string;
 }
 
 export interface TlsMaterial {
   readonly cert: string;
   readonly key: string;
+  readonly ca?: string;
 }
 
 /** @throws Error when the files do not belong together */
-export function readTls({ certificate, key }: TlsFiles): TlsMaterial {
-  const material = { cert: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
+export function readTls({ certificate, key, ca }: TlsFiles): TlsMaterial {
+  const material = {
+    cert: readFileSync(certificate, "utf8"),
+    key: readFileSync(key, "utf8"),
+    ...(ca === undefined ? {} : { ca: readFileSync(ca, "utf8") }),
+  };
   try {
     createSecureContext(material);
   } catch (error) {
@@ -26,22 +38,75 @@ export function readTls({ certificate, key }: TlsFiles): TlsMaterial {
   return material;
 }
 
-/** Tells of new material, so that certificates are renewed without a restart. @returns what ends it */
-export function watchTls(files: TlsFiles, logger: Logger, changed: (material: TlsMaterial) => void): () => void {
-  const stampOf = (): string => `${statSync(files.certificate).mtimeMs} ${statSync(files.key).mtimeMs}`;
+export interface TlsWatch {
+  readonly files: TlsFiles;
+  readonly logger: Logger;
+  /** What speaks it, for people and metrics. */
+  readonly use: "endpoint" | "nodes";
+  readonly expiry: CertificateExpiry;
+  readonly changed: (material: TlsMaterial) => void;
+}
+
+/** Tells of new material, so that certificates are renewed without a restart, and says when nobody renewed them in time. */
+export function watchTls({ files, logger, use, expiry, changed }: TlsWatch): void {
+  const paths = [files.certificate, files.key, ...(files.ca === undefined ? [] : [files.ca])];
+  const stampOf = (): string => paths.map((path) => statSync(path).mtimeMs).join(" ");
   let known = stampOf();
+  let expiresAtMs = expiresAt(readTls(files));
+  expiry.is(use, expiresAtMs);
+  const warn = warnOnce(files.certificate, use, logger);
+  warn(expiresAtMs);
   const timer = setInterval(() => {
     try {
       const now = stampOf();
-      if (now === known) return;
+      if (now === known) {
+        warn(expiresAtMs);
+        return;
+      }
       known = now;
-      changed(readTls(files));
-      logger.info({ certificate: files.certificate }, "certificate read again");
+      const material = readTls(files);
+      changed(material);
+      expiresAtMs = expiresAt(material);
+      expiry.is(use, expiresAtMs);
+      logger.info({ certificate: files.certificate, use }, "certificate read again");
     } catch (error) {
       // Half of a pair may be there: the next look sees the other half, for its time is another one.
-      logger.error({ error: errorMessage(error) }, "certificate not usable: the last good one stays");
+      logger.error({ use, error: errorMessage(error) }, "certificate not usable: the last good one stays");
     }
   }, CHECK_EVERY_MS);
   timer.unref();
-  return () => clearInterval(timer);
+}
+
+function expiresAt({ cert }: TlsMaterial): number {
+  return Date.parse(new X509Certificate(cert).validTo);
+}
+
+/** One line when a certificate is about to expire and one when it has, not one a second. */
+function warnOnce(certificate: string, use: string, logger: Logger): (expiresAtMs: number) => void {
+  let said = "";
+  return (expiresAtMs) => {
+    const leftMs = expiresAtMs - Date.now();
+    const state = leftMs <= 0 ? "expired" : leftMs < SOON_MS ? "soon" : "good";
+    const about = `${state} ${expiresAtMs}`;
+    if (about === said) return;
+    said = about;
+    const expires = new Date(expiresAtMs).toISOString();
+    const fields = { certificate, use, expires };
+    if (state === "expired") logger.error(fields, "CERTIFICATE EXPIRED: nobody accepts it; renew the file, no restart");
+    if (state === "soon") logger.warn(fields, "certificate expires in less than a week: renew the file, no restart");
+  };
+}
+
+export interface CertificateExpiry {
+  is(use: TlsWatch["use"], expiresAtMs: number): void;
+}
+
+export function certificateExpiry(registry: Registry): CertificateExpiry {
+  const gauge = new Gauge({
+    name: "millrace_certificate_expiry_timestamp_seconds",
+    help: "When this process's certificate expires, of the Kinesis endpoint and between nodes. Near: renew its files.",
+    labelNames: ["use"],
+    registers: [registry],
+  });
+  return { is: (use, expiresAtMs) => gauge.set({ use }, expiresAtMs / 1_000) };
 }

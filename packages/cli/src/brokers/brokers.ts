@@ -1,5 +1,5 @@
 import { connectControllers, type ControllerConnection } from "@millrace/client";
-import type { NodeStatus } from "@millrace/proto";
+import type { NodeCredentials, NodeStatus } from "@millrace/proto";
 import { errorMessage, realWorld, silentLogger } from "@millrace/util";
 
 const TIMEOUT_MS = 5_000;
@@ -10,6 +10,7 @@ export type BrokerAction = "drain" | "undrain" | "remove";
 export interface BrokerTarget {
   /** host:port */
   readonly controllers: readonly string[];
+  readonly nodeCredentials?: NodeCredentials | undefined;
   /** Waits until a broker that drains has nothing left. */
   readonly wait: boolean;
   /** Lines for people, as things go on. */
@@ -19,8 +20,8 @@ export interface BrokerTarget {
 /** Takes a broker's replicas away, lets it have some again, or forgets it. @throws Error in words for people */
 export async function changeBroker(target: BrokerTarget, action: BrokerAction, brokerId: string): Promise<void> {
   const { clock, random } = realWorld();
-  const { controllers: addresses } = target;
-  const controllers = connectControllers({ addresses, clock, random, logger: silentLogger });
+  const { controllers: addresses, nodeCredentials } = target;
+  const controllers = connectControllers({ addresses, clock, random, logger: silentLogger, nodeCredentials });
   try {
     const command =
       action === "remove"

@@ -1,5 +1,5 @@
 import { connectControllers, type ControllerConnection } from "@millrace/client";
-import type { Faults } from "@millrace/proto";
+import type { Faults, NodeCredentials } from "@millrace/proto";
 import { errorMessage, realWorld, silentLogger } from "@millrace/util";
 
 const TIMEOUT_MS = 5_000;
@@ -7,6 +7,7 @@ const TIMEOUT_MS = 5_000;
 export interface FaultsTarget {
   /** host:port */
   readonly controllers: readonly string[];
+  readonly nodeCredentials?: NodeCredentials | undefined;
   readonly accountId: string;
   readonly region: string;
 }
@@ -20,11 +21,11 @@ export interface StreamFaultsSummary {
 
 /** Replaces all faults of a stream; none when all are zero. @throws Error in words for people */
 export async function setFaults(
-  { controllers: addresses, accountId, region }: FaultsTarget,
+  { controllers: addresses, nodeCredentials, accountId, region }: FaultsTarget,
   name: string,
   faults: Faults,
 ): Promise<void> {
-  await withControllers(addresses, async (controllers, commandId) => {
+  await withControllers({ addresses, nodeCredentials }, async (controllers, commandId) => {
     const key = { accountId, region, name };
     const { error } = await controllers.execute(
       { commandId, updateStream: { key, faults } },
@@ -35,11 +36,11 @@ export async function setFaults(
 }
 
 async function withControllers(
-  addresses: readonly string[],
+  where: { readonly addresses: readonly string[]; readonly nodeCredentials: NodeCredentials | undefined },
   run: (controllers: ControllerConnection, commandId: string) => Promise<void>,
 ): Promise<void> {
   const { clock, random } = realWorld();
-  const controllers = connectControllers({ addresses, clock, random, logger: silentLogger });
+  const controllers = connectControllers({ ...where, clock, random, logger: silentLogger });
   try {
     await run(controllers, random.bytes(16).toString("hex"));
   } catch (error) {

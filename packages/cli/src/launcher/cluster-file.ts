@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { PeerTlsOptions } from "../peer-tls-options.ts";
 
 /** What `millrace up` and `start --single` write into their data folder, and what `status` and scripts read. */
 export interface ClusterFile {
@@ -10,6 +11,8 @@ export interface ClusterFile {
   /** Single: nothing is on disk but this file. */
   readonly inMemory?: boolean;
   readonly nodes: readonly ClusterNode[];
+  /** Where the nodes' mutual TLS comes from: `status` and the like use it unless they are given another. */
+  readonly peerTls?: PeerTlsOptions;
 }
 
 export type NodeRole = "controller" | "broker" | "gateway";

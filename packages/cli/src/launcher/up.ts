@@ -2,6 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorMessage, type Logger, makeLogger, realWorld } from "@millrace/util";
+import { operatorCredentials } from "../peer-tls.ts";
+import { peerTlsOf, type PeerTlsOptions } from "../peer-tls-options.ts";
 import { DEFAULT_ACCOUNT_ID } from "../roles.ts";
 import { clusterStatus } from "../status/cluster-status.ts";
 import type { StreamDeclaration } from "../streams/stream-declarations.ts";
@@ -15,7 +17,7 @@ const ZONES = ["az-a", "az-b", "az-c"] as const;
 const READY_POLL_MS = 50;
 const STOP_GRACE_MS = 10_000;
 
-export interface UpOptions {
+export interface UpOptions extends PeerTlsOptions {
   readonly port: number;
   readonly dataDir: string;
   readonly restart: boolean;
@@ -56,10 +58,11 @@ export async function up(options: UpOptions): Promise<number> {
   const endpoint = `http://${HOST}:${options.port}`;
   const networks = readZoneNetworks(options.zoneNetworks);
   const plans = await planNodes(options.port, before?.nodes ?? [], networks);
+  const peerTls = peerTlsOf(options);
   const processes = new Map<string, NodeProcess>();
   const publish = (): void => {
     const nodes = plans.map((plan) => ({ ...plan, pid: processes.get(plan.id)?.pid ?? 0 }));
-    writeClusterFile(dataDir, { endpoint, launcherPid: process.pid, nodes });
+    writeClusterFile(dataDir, { endpoint, launcherPid: process.pid, nodes, ...peerTls });
   };
   const program = fileURLToPath(new URL("../../bin/millrace.mjs", import.meta.url));
   for (const plan of plans) {
@@ -109,7 +112,7 @@ export async function up(options: UpOptions): Promise<number> {
 /** And waits until the gateway knows them. @throws Error in words for people */
 async function makeStreams(
   plans: readonly ClusterNode[],
-  { streams, region }: UpOptions,
+  { streams, region, ...options }: UpOptions,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
@@ -118,7 +121,16 @@ async function makeStreams(
   const { declareStreams } = await import("../streams/declare-streams.ts");
   const world = realWorld();
   const version = await declareStreams({
-    ...{ world, logger, controllers, accountId: DEFAULT_ACCOUNT_ID, region, streams, signal },
+    ...{
+      world,
+      logger,
+      controllers,
+      accountId: DEFAULT_ACCOUNT_ID,
+      region,
+      streams,
+      signal,
+      nodeCredentials: operatorCredentials(options),
+    },
   });
   for (const { adminAddress } of plans.filter(({ role }) => role === "gateway")) {
     while (!signal.aborted) {
@@ -164,7 +176,15 @@ function nodeArguments(
     ...["--data-dir", join(dataDir, plan.id), "--log-level", options.logLevel],
     ...["--controllers", controllers.map((node) => `${node.id}=${node.address}`).join(",")],
     ...["--quotas", options.quotas],
+    ...peerTlsArguments(options),
   ];
+}
+
+function peerTlsArguments(options: PeerTlsOptions): string[] {
+  const { peerTls } = peerTlsOf(options);
+  if (peerTls === undefined) return [];
+  const { peerCa = "", peerCertificate = "", peerKey = "" } = peerTls;
+  return ["--peer-ca", peerCa, "--peer-certificate", peerCertificate, "--peer-key", peerKey];
 }
 
 /** Nodes of a launcher that was killed notice it and stop; their ports and files are ours only then. */

@@ -1,8 +1,10 @@
-import { connectControllers } from "@millrace/client";
+import { connectControllers, type ControllerConnection } from "@millrace/client";
 import { drainProgress } from "../brokers/brokers.ts";
-import type { ClusterStatus as ControllerStatus } from "@millrace/proto";
+import type { ClusterStatus as ControllerStatus, NodeCredentials, NodeStatus } from "@millrace/proto";
 import type { StreamFaultsSummary } from "../faults/faults.ts";
 import { errorMessage, realWorld, silentLogger } from "@millrace/util";
+import { credentialsFor } from "../peer-tls.ts";
+import type { PeerTlsOptions } from "../peer-tls-options.ts";
 import { type ClusterNode, isAlive, readClusterFile } from "../launcher/cluster-file.ts";
 
 const PROBE_TIMEOUT_MS = 1_000;
@@ -25,12 +27,15 @@ export interface NodeSummary {
   readonly replicas?: number;
   /** A broker that drains: how far it is. */
   readonly drain?: string;
+  /** What a broker that is up suffers from. */
+  readonly problems?: readonly string[];
   /** Why it is not up. */
   readonly reasons?: readonly string[];
 }
 
 export interface ClusterSummary {
-  readonly endpoint: string;
+  /** Of a cluster on this machine. */
+  readonly endpoint?: string;
   /** "single": one process holds the only copy of everything. */
   readonly mode: "replicated" | "single";
   /** Nothing is on disk: it ends with the process. */
@@ -46,10 +51,13 @@ export interface ClusterSummary {
 }
 
 /** Of the local cluster whose launcher wrote into `dataDir`; undefined when there never was one. */
-export async function clusterStatus(dataDir: string): Promise<ClusterSummary | undefined> {
+export async function clusterStatus(dataDir: string, tls: PeerTlsOptions = {}): Promise<ClusterSummary | undefined> {
   const file = readClusterFile(dataDir);
   if (file === undefined) return undefined;
-  const [states, answer] = await Promise.all([Promise.all(file.nodes.map(stateOf)), askControllers(file.nodes)]);
+  const [states, answer] = await Promise.all([
+    Promise.all(file.nodes.map(stateOf)),
+    askControllers(addressesOf(file.nodes), () => credentialsFor(tls, file)),
+  ]);
   const known = typeof answer === "string" ? undefined : answer;
   const nodes = file.nodes.map((node, index): NodeSummary => {
     const { state, reasons } = states[index] ?? { state: "down", reasons: [] };
@@ -61,9 +69,7 @@ export async function clusterStatus(dataDir: string): Promise<ClusterSummary | u
       pid: node.pid,
       address: node.address,
       state,
-      ...(node.role === "controller" && seen !== undefined ? { leader: seen.state === "leader" } : {}),
-      ...(node.role === "broker" && seen !== undefined ? { leaders: seen.leaders, replicas: seen.replicas } : {}),
-      ...(seen?.state === "draining" ? { drain: drainProgress(seen, known?.nodes ?? []) } : {}),
+      ...(seen === undefined ? {} : ofNode(seen, known?.nodes ?? [])),
       ...(reasons.length > 0 ? { reasons } : {}),
     };
   });
@@ -72,6 +78,24 @@ export async function clusterStatus(dataDir: string): Promise<ClusterSummary | u
     mode: file.mode ?? "replicated",
     ...(file.inMemory === true ? { inMemory: true } : {}),
     nodes,
+    ...fromControllers(answer),
+  };
+}
+
+/** What only the controllers know of a node. */
+export function ofNode(seen: NodeStatus, all: readonly NodeStatus[]): Partial<NodeSummary> {
+  return {
+    ...(seen.role === "controller" ? { leader: seen.state === "leader" } : {}),
+    ...(seen.role === "broker" ? { leaders: seen.leaders, replicas: seen.replicas } : {}),
+    ...(seen.state === "draining" ? { drain: drainProgress(seen, all) } : {}),
+    ...(seen.problems.length > 0 ? { problems: seen.problems } : {}),
+  };
+}
+
+/** `answer` as of `askControllers`. */
+export function fromControllers(answer: ControllerStatus | string): Omit<ClusterSummary, "nodes" | "mode"> {
+  const known = typeof answer === "string" ? undefined : answer;
+  return {
     streams: known?.streams ?? 0,
     underReplicatedShards: known?.underReplicatedShards ?? 0,
     leaderlessShards: known?.leaderlessShards ?? 0,
@@ -108,15 +132,23 @@ async function stateOf(node: ClusterNode): Promise<{ state: NodeState; reasons: 
   }
 }
 
-async function askControllers(nodes: readonly ClusterNode[]): Promise<ControllerStatus | string> {
+const addressesOf = (nodes: readonly ClusterNode[]): string[] =>
+  nodes.filter((node) => node.role === "controller").map((node) => node.address);
+
+/** @returns words for people when none of them answers */
+export async function askControllers(
+  addresses: readonly string[],
+  findCredentials: () => NodeCredentials | undefined,
+): Promise<ControllerStatus | string> {
   const { clock, random } = realWorld();
-  const addresses = nodes.filter((node) => node.role === "controller").map((node) => node.address);
-  const controllers = connectControllers({ addresses, clock, random, logger: silentLogger });
+  let controllers: ControllerConnection | undefined;
   try {
+    const nodeCredentials = findCredentials();
+    controllers = connectControllers({ addresses, clock, random, logger: silentLogger, nodeCredentials });
     return await controllers.status({ timeoutMs: CONTROLLER_TIMEOUT_MS });
   } catch (error) {
     return `the controllers did not answer: ${errorMessage(error)}`;
   } finally {
-    controllers.close();
+    controllers?.close();
   }
 }

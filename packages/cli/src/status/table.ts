@@ -16,13 +16,14 @@ export function statusTable(status: ClusterSummary): string {
       node.leader === true ? "leader" : "",
       node.leaders === undefined ? "" : `leads ${node.leaders} of ${node.replicas ?? 0} shards`,
       node.drain ?? "",
+      ...(node.problems ?? []),
       node.reasons?.join("; ") ?? "",
     ]
       .filter((text) => text !== "")
       .join("; "),
   ]);
   const facts = [
-    `endpoint ${status.endpoint}`,
+    ...(status.endpoint === undefined ? [] : [`endpoint ${status.endpoint}`]),
     `${status.streams} streams`,
     `${status.underReplicatedShards} under-replicated shards`,
     ...(status.leaderlessShards > 0 ? [`${status.leaderlessShards} shards without a leader`] : []),

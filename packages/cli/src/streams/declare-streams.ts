@@ -1,5 +1,5 @@
 import { ClusterMetadata, connectControllers, type ControllerConnection, MetadataWatcher } from "@millrace/client";
-import type { Command } from "@millrace/proto";
+import type { Command, NodeCredentials } from "@millrace/proto";
 import type { Logger, World } from "@millrace/util";
 import type { StreamDeclaration } from "./stream-declarations.ts";
 
@@ -12,6 +12,7 @@ export interface DeclareOptions {
   readonly region: string;
   readonly streams: readonly StreamDeclaration[];
   readonly signal: AbortSignal;
+  readonly nodeCredentials?: NodeCredentials | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -25,9 +26,9 @@ const AT_ONCE_MAX = 5;
  * ACTIVE, with the version of the metadata that says so. @throws Error in words for people
  */
 export async function declareStreams(options: DeclareOptions): Promise<number> {
-  const { world, logger, streams } = options;
+  const { world, logger, streams, nodeCredentials } = options;
   const { clock, random } = world;
-  const controllers = connectControllers({ addresses: options.controllers, clock, random, logger });
+  const controllers = connectControllers({ addresses: options.controllers, clock, random, logger, nodeCredentials });
   const metadata = new ClusterMetadata({ clock });
   const watcher = new MetadataWatcher({ controllers, metadata });
   try {
