@@ -27,7 +27,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LocalCluster } from "./harness/cluster.ts";
-import { createStream } from "./harness/streams.ts";
+import { createStream } from "@millrace/verifier";
 
 const STREAM = { StreamName: "s" };
 const ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s";

@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "./harness/cluster.ts";
-import { readShard } from "./harness/ledger.ts";
+import { readShard } from "@millrace/verifier";
 import { SingleNode } from "./harness/single.ts";
 
 let node: SingleNode;

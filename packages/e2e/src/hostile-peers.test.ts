@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { GetRecordsCommand, GetShardIteratorCommand, PutRecordCommand } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, LocalCluster } from "./harness/cluster.ts";
-import { createStream } from "./harness/streams.ts";
+import { createStream } from "@millrace/verifier";
 
 let cluster: LocalCluster;
 

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LocalCluster, eventually } from "./harness/cluster.ts";
-import { Ledger } from "./harness/ledger.ts";
-import { createStream } from "./harness/streams.ts";
+import { createStream, Ledger } from "@millrace/verifier";
 
 let cluster: LocalCluster;
 
@@ -21,7 +20,7 @@ async function underLoad(stream: string, fault: (ledger: Ledger) => Promise<void
   const stop = new AbortController();
   const writers = ["a", "b", "c", "d"].map((name) => ledger.write(cluster.client(), name, 20, stop.signal));
   try {
-    await eventually(() => ledger.acknowledged.size > 200, 15_000);
+    await eventually(() => ledger.acknowledgedCount > 200, 15_000);
     await fault(ledger);
   } finally {
     stop.abort();
@@ -34,9 +33,9 @@ async function underLoad(stream: string, fault: (ledger: Ledger) => Promise<void
 }
 
 async function moreAcknowledged(ledger: Ledger, count: number): Promise<void> {
-  const before = ledger.acknowledged.size;
+  const before = ledger.acknowledgedCount;
   await eventually(
-    () => ledger.acknowledged.size > before + count,
+    () => ledger.acknowledgedCount > before + count,
     20_000,
     () => cluster.logs(),
   );

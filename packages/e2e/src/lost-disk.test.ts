@@ -2,8 +2,7 @@ import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, LocalCluster } from "./harness/cluster.ts";
-import { Ledger } from "./harness/ledger.ts";
-import { createStream } from "./harness/streams.ts";
+import { createStream, Ledger } from "@millrace/verifier";
 
 let cluster: LocalCluster;
 
@@ -15,14 +14,14 @@ afterAll(async () => {
   await cluster.destroy();
 });
 
-test("T19 a broker that comes back with an empty disk is filled again by itself, under load, one broker after another", async () => {
+test("O05, T19: a broker that comes back with an empty disk is filled again by itself, under load, one broker after another", async () => {
   const client = cluster.client();
   await createStream(client, "s", 4);
   const ledger = new Ledger("s");
   const stop = new AbortController();
   const writers = ["a", "b", "c"].map((name) => ledger.write(cluster.client(), name, 20, stop.signal));
   try {
-    await eventually(() => ledger.acknowledged.size > 500, 20_000);
+    await eventually(() => ledger.acknowledgedCount > 500, 20_000);
     for (const id of ["broker-1", "broker-2", "broker-3"]) {
       const { pid } = cluster.node(id);
       const folder = join(cluster.dataDir, id);
@@ -33,8 +32,8 @@ test("T19 a broker that comes back with an empty disk is filled again by itself,
       await eventually(() => ![0, pid].includes(cluster.node(id).pid), 15_000);
       // All replicas are full again before the next disk goes.
       await cluster.healthy(60_000);
-      const before = ledger.acknowledged.size;
-      await eventually(() => ledger.acknowledged.size > before + 200, 20_000);
+      const before = ledger.acknowledgedCount;
+      await eventually(() => ledger.acknowledgedCount > before + 200, 20_000);
     }
   } finally {
     stop.abort();

@@ -83,3 +83,11 @@ test.runIf(has("promtool"))("S: the alerts fire when they should, and resolve (p
   execFileSync("promtool", ["check", "rules", `${root}/${ALERTS}`], { stdio: "pipe" });
   execFileSync("promtool", ["test", "rules", `${root}/deploy/prometheus/alerts.test.yaml`], { stdio: "pipe" });
 });
+
+// Recorded by `npm run k8s-e2e -- --record FILE`.
+test.runIf(has("promtool"))(
+  "O05: as scraped from pods, alerts fire when a broker and its volume are gone, and resolve when it is full again",
+  () => {
+    execFileSync("promtool", ["test", "rules", `${root}/deploy/prometheus/broker-lost.test.yaml`], { stdio: "pipe" });
+  },
+);

@@ -11,8 +11,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, LocalCluster } from "./harness/cluster.ts";
-import { Ledger } from "./harness/ledger.ts";
-import { createStream } from "./harness/streams.ts";
+import { createStream, Ledger } from "@millrace/verifier";
 
 let cluster: LocalCluster;
 let client: KinesisClient;
@@ -97,9 +96,9 @@ test("R07: splits, a merge and a new count under load lose, repeat and reorder n
   const stop = new AbortController();
   const writers = ["a", "b", "c"].map((name) => ledger.write(cluster.client(), name, 20, stop.signal, 5));
   const more = async (): Promise<void> => {
-    const before = ledger.acknowledged.size;
+    const before = ledger.acknowledgedCount;
     await eventually(
-      () => ledger.acknowledged.size > before + 200,
+      () => ledger.acknowledgedCount > before + 200,
       20_000,
       () => cluster.logs(),
     );

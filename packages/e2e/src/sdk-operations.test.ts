@@ -20,7 +20,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LocalCluster } from "./harness/cluster.ts";
-import { createStream } from "./harness/streams.ts";
+import { createStream } from "@millrace/verifier";
 
 const SHARD_0 = "shardId-000000000000";
 

@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterEach, expect, test } from "vitest";
 import { eventually, PROGRAM } from "./harness/cluster.ts";
-import { readShard } from "./harness/ledger.ts";
+import { readShard } from "@millrace/verifier";
 import { SingleNode } from "./harness/single.ts";
 
 let node: SingleNode | undefined;

@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, LocalCluster } from "./harness/cluster.ts";
-import { createStream } from "./harness/streams.ts";
+import { createStream } from "@millrace/verifier";
 
 const SHARD_0 = "shardId-000000000000";
 let cluster: LocalCluster;

@@ -1,4 +1,4 @@
-"""The AWS CLI against a running endpoint: python3 check.py AWS http://127.0.0.1:4567. One line per check, ends with 1 on the first failure."""
+"""The AWS CLI against a running endpoint: python3 check.py AWS http://127.0.0.1:4567. Ends with 1 on the first check that fails."""
 
 import base64
 import json
@@ -9,6 +9,7 @@ import uuid
 
 program, endpoint = sys.argv[1:3]
 stream = f"cli-{uuid.uuid4().hex[:8]}"
+first = "shardId-000000000000"
 environment = {
     **os.environ,
     "AWS_ACCESS_KEY_ID": "any",
@@ -20,62 +21,127 @@ environment = {
 }
 
 
+def run(*arguments):
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, env=environment, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
 def aws(*arguments):
-    done = subprocess.run(
-        [program, "--endpoint-url", endpoint, "--output", "json", "kinesis", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=60,
-    )
-    return done.returncode, json.loads(done.stdout) if done.stdout.strip() else {}, done.stderr
+    status, output, problem = run("--endpoint-url", endpoint, "--output", "json", "kinesis", *arguments)
+    return status, json.loads(output) if output.strip() else {}, problem
 
 
 def check(name, condition, seen=""):
-    print(("ok    " if condition else "FAILED ") + name, seen if not condition else "")
+    print(("ok    " if condition else "FAILED ") + name, seen if not condition else "", flush=True)
     if not condition:
         sys.exit(1)
 
 
-def succeeds(name, *arguments):
+def does(*arguments):
+    """The answer of a call that must succeed."""
     status, answer, problem = aws(*arguments)
-    check(name, status == 0, problem)
+    if status != 0:
+        check(arguments[0], False, problem)
     return answer
 
 
-succeeds("create-stream", "create-stream", "--stream-name", stream, "--shard-count", "2")
-succeeds("wait stream-exists", "wait", "stream-exists", "--stream-name", stream)
-shards = succeeds("list-shards", "list-shards", "--stream-name", stream)["Shards"]
-check("two shards", len(shards) == 2, shards)
-status, put, problem = aws("put-record", "--stream-name", stream, "--partition-key", "k", "--data", "hello")
-check("put-record", status == 0 and put["ShardId"] in [s["ShardId"] for s in shards], problem)
+def lacks(operation, command):
+    """Whether this version of the CLI has no such command; the runner is told."""
+    status, _, problem = aws(command)
+    if "Invalid choice" not in problem and "invalid choice" not in problem:
+        return False
+    print("lacks", operation)
+    return True
+
+
+def summary():
+    return does("describe-stream-summary", *here)["StreamDescriptionSummary"]
+
+
+here = ("--stream-name", stream)
+print("version", run("--version")[1].split()[0].removeprefix("aws-cli/"))
+does("create-stream", *here, "--shard-count", "2")
+does("wait", "stream-exists", *here)
+listed = does("list-streams")["StreamNames"]
+shards = does("list-shards", *here)["Shards"]
+status = does("describe-stream", *here)["StreamDescription"]["StreamStatus"]
+arn = summary()["StreamARN"]
+check("a stream is created, described and listed", status == "ACTIVE" and len(shards) == 2 and stream in listed, shards)
+check("limits of the account", does("describe-limits")["OpenShardCount"] >= 2)
+
+put = does("put-record", *here, "--partition-key", "k", "--data", "hello")
 records = json.dumps([{"PartitionKey": str(i), "Data": str(i)} for i in range(20)])
-many = succeeds("put-records", "put-records", "--stream-name", stream, "--records", records)
-check("none failed", many["FailedRecordCount"] == 0 and len(many["Records"]) == 20, many)
-iterator = succeeds(
-    "get-shard-iterator",
-    *("get-shard-iterator", "--stream-name", stream, "--shard-id", put["ShardId"]),
+many = does("put-records", *here, "--records", records)
+check("put-records, and none failed", many["FailedRecordCount"] == 0 and len(many["Records"]) == 20, many)
+iterator = does(
+    *("get-shard-iterator", *here, "--shard-id", put["ShardId"]),
     *("--shard-iterator-type", "AT_SEQUENCE_NUMBER", "--starting-sequence-number", put["SequenceNumber"]),
 )["ShardIterator"]
-page = succeeds("get-records", "get-records", "--shard-iterator", iterator)
-check("the record is there", base64.b64decode(page["Records"][0]["Data"]) == b"hello", page["Records"][:1])
-succeeds("add-tags-to-stream", "add-tags-to-stream", "--stream-name", stream, "--tags", "team=a,tier=b")
-tags = succeeds("list-tags-for-stream", "list-tags-for-stream", "--stream-name", stream)["Tags"]
-check("both tags", tags == [{"Key": "team", "Value": "a"}, {"Key": "tier", "Value": "b"}], tags)
-hours = ("--stream-name", stream, "--retention-period-hours")
-succeeds("increase-stream-retention-period", "increase-stream-retention-period", *hours, "48")
-succeeds("split-shard", "split-shard", "--stream-name", stream, "--shard-to-split", "shardId-000000000000", "--new-starting-hash-key", str(2**126))
-succeeds("wait stream-exists after a split", "wait", "stream-exists", "--stream-name", stream)
-summary = succeeds("describe-stream-summary", "describe-stream-summary", "--stream-name", stream)["StreamDescriptionSummary"]
-check("three open shards, two days", summary["OpenShardCount"] == 3 and summary["RetentionPeriodHours"] == 48, summary)
-succeeds("describe-limits", "describe-limits")
-consumer = succeeds("register-stream-consumer", "register-stream-consumer", "--stream-arn", summary["StreamARN"], "--consumer-name", "cli")
-check("a consumer's ARN", consumer["Consumer"]["ConsumerARN"].startswith(summary["StreamARN"] + "/consumer/cli:"), consumer)
-listed = succeeds("list-streams by the paginator", "list-streams")["StreamNames"]
-check("listed", stream in listed, listed)
-status, _, problem = aws("describe-stream", "--stream-name", "nowhere")
-check("an unknown stream", status != 0 and "(ResourceNotFoundException)" in problem, problem)
-status, _, problem = aws("delete-stream", "--stream-name", stream)
+page = does("get-records", "--shard-iterator", iterator)
+check("get-records gives what put-record took", base64.b64decode(page["Records"][0]["Data"]) == b"hello", page["Records"][:1])
+
+does("add-tags-to-stream", *here, "--tags", "a=1,b=2")
+does("tag-resource", "--resource-arn", arn, "--tags", "c=3")
+does("remove-tags-from-stream", *here, "--tag-keys", "b")
+does("untag-resource", "--resource-arn", arn, "--tag-keys", "a")
+tags = [does("list-tags-for-stream", *here)["Tags"], does("list-tags-for-resource", "--resource-arn", arn)["Tags"]]
+check("tags by stream and by resource", tags == 2 * [[{"Key": "c", "Value": "3"}]], tags)
+does("increase-stream-retention-period", *here, "--retention-period-hours", "48")
+longer = summary()["RetentionPeriodHours"]
+does("decrease-stream-retention-period", *here, "--retention-period-hours", "24")
+check("retention up and down", longer == 48 and summary()["RetentionPeriodHours"] == 24, longer)
+encryption = (*here, "--encryption-type", "KMS", "--key-id", "alias/aws/kinesis")
+does("start-stream-encryption", *encryption)
+marked = summary()["EncryptionType"]
+does("stop-stream-encryption", *encryption)
+check("encryption on and off", marked == "KMS" and summary()["EncryptionType"] == "NONE", marked)
+on = does("enable-enhanced-monitoring", *here, "--shard-level-metrics", "IncomingBytes")["DesiredShardLevelMetrics"]
+off = does("disable-enhanced-monitoring", *here, "--shard-level-metrics", "IncomingBytes")["DesiredShardLevelMetrics"]
+check("shard-level metrics on and off", on == ["IncomingBytes"] and off == [], [on, off])
+policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+does("put-resource-policy", "--resource-arn", arn, "--policy", policy)
+kept = does("get-resource-policy", "--resource-arn", arn)["Policy"]
+does("delete-resource-policy", "--resource-arn", arn)
+check("a resource policy is put, got and deleted", kept == policy, kept)
+does("update-account-settings", "--minimum-throughput-billing-commitment", "Status=DISABLED")
+settings = does("describe-account-settings")["MinimumThroughputBillingCommitment"]
+check("account settings", settings["Status"] == "DISABLED", settings)
+does("update-max-record-size", "--stream-arn", arn, "--max-record-size-in-ki-b", "2048")
+check("the greatest size of a record", summary()["MaxRecordSizeInKiB"] == 2048)
+
+does("split-shard", *here, "--shard-to-split", first, "--new-starting-hash-key", str(2**126))
+does("wait", "stream-exists", *here)
+does("merge-shards", *here, "--shard-to-merge", "shardId-000000000002", "--adjacent-shard-to-merge", "shardId-000000000003")
+does("wait", "stream-exists", *here)
+does("update-shard-count", *here, "--target-shard-count", "4", "--scaling-type", "UNIFORM_SCALING")
+does("wait", "stream-exists", *here)
+check("a split, a merge and update-shard-count", summary()["OpenShardCount"] == 4, summary())
+
+consumer = ("--stream-arn", arn, "--consumer-name", "app")
+made = does("register-stream-consumer", *consumer)["Consumer"]
+check("a consumer's ARN", made["ConsumerARN"].startswith(f"{arn}/consumer/app:"), made)
+described = does("describe-stream-consumer", *consumer)["ConsumerDescription"]["ConsumerStatus"]
+consumers = does("list-stream-consumers", "--stream-arn", arn)["Consumers"]
+status, _, problem = aws("delete-stream", *here)
 check("a stream with consumers stays", status != 0 and "(ResourceInUseException)" in problem, problem)
-succeeds("delete-stream", "delete-stream", "--stream-name", stream, "--enforce-consumer-deletion")
-succeeds("wait stream-not-exists", "wait", "stream-not-exists", "--stream-name", stream)
+does("deregister-stream-consumer", *consumer)
+status, _, problem = aws("describe-stream-consumer", *consumer)
+is_gone = status != 0 and "(ResourceNotFoundException)" in problem
+check("a consumer is registered, described, listed and gone", described == "ACTIVE" and len(consumers) == 1 and is_gone, problem)
+lacks("SubscribeToShard", "subscribe-to-shard")
+
+does("update-stream-mode", "--stream-arn", arn, "--stream-mode-details", "StreamMode=ON_DEMAND")
+warm = does("update-stream-warm-throughput", "--stream-arn", arn, "--warm-throughput-mi-bps", "10")["WarmThroughput"]
+check("on-demand, with warm throughput", warm["TargetMiBps"] == 10, warm)
+distribution = "update-stream-record-distribution-strategy"
+if not lacks("UpdateStreamRecordDistributionStrategy", distribution):
+    does(distribution, "--stream-arn", arn, "--record-distribution-strategy", "AUTO")
+    check("the distribution of records", summary()["RecordDistributionStrategy"] == "AUTO", summary())
+does("update-stream-mode", "--stream-arn", arn, "--stream-mode-details", "StreamMode=PROVISIONED")
+check("and provisioned again", summary()["StreamModeDetails"]["StreamMode"] == "PROVISIONED")
+
+status, _, problem = aws("describe-stream", "--stream-name", "nowhere")
+check("errors have their types", status != 0 and "(ResourceNotFoundException)" in problem, problem)
+does("delete-stream", *here, "--enforce-consumer-deletion")
+does("wait", "stream-not-exists", *here)
+check("a stream is deleted", True)

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, LocalCluster } from "../harness/cluster.ts";
-import { readShard } from "../harness/ledger.ts";
+import { createStream, readShard } from "@millrace/verifier";
 import { callRaw } from "../harness/raw.ts";
-import { createStream } from "../harness/streams.ts";
 
 let cluster: LocalCluster;
 

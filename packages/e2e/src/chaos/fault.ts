@@ -12,6 +12,15 @@ export interface Fault {
 /** Chooses one of several, by the seed. */
 export type Pick = <T>(from: readonly T[]) => T;
 
+/** Park and Miller's generator: enough to make a run's order of faults repeatable. */
+export function seededPick(seed: number): Pick {
+  let state = (seed % 2_147_483_646) + 1;
+  return (from) => {
+    state = (state * 48_271) % 2_147_483_647;
+    return from[state % from.length] as (typeof from)[number];
+  };
+}
+
 const RESTART_TIMEOUT_MS = 20_000;
 
 export async function leaders(cluster: LocalCluster): Promise<NodeInfo[]> {

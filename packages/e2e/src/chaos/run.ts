@@ -1,6 +1,5 @@
-import { Ledger } from "../harness/ledger.ts";
-import { createStream } from "../harness/streams.ts";
-import type { Pick } from "./fault.ts";
+import { createStream, Ledger } from "@millrace/verifier";
+import { seededPick } from "./fault.ts";
 import { FAULTS } from "./faults.ts";
 import { makeWorld } from "./world.ts";
 
@@ -84,7 +83,7 @@ export async function runChaos({ minutes, seed, onProgress }: ChaosOptions): Pro
     return {
       seed,
       minutes,
-      acknowledged: ledger.acknowledged.size,
+      acknowledged: ledger.acknowledgedCount,
       failedRequests: ledger.failedRequests,
       failures: Object.fromEntries(ledger.failures),
       faults: [...gapsMs].map(([fault, gaps]) => summary(fault, gaps)),
@@ -98,10 +97,10 @@ export async function runChaos({ minutes, seed, onProgress }: ChaosOptions): Pro
 
 /** Every writer has had an answer since: the gap that the fault made is in the figures. */
 async function nextAcknowledgements(ledger: Ledger): Promise<void> {
-  const before = ledger.acknowledged.size;
+  const before = ledger.acknowledgedCount;
   const enough = before + 3 * WRITERS.length * RECORDS_PER_PUT;
   const deadline = performance.now() + 30_000;
-  while (ledger.acknowledged.size < enough) {
+  while (ledger.acknowledgedCount < enough) {
     if (performance.now() > deadline) throw new Error("nothing was acknowledged within 30 s after the fault");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -114,14 +113,5 @@ function summary(fault: string, gaps: readonly number[]): FaultReport {
     times: sorted.length,
     unavailableMsMedian: sorted[Math.floor(sorted.length / 2)] ?? 0,
     unavailableMsWorst: sorted.at(-1) ?? 0,
-  };
-}
-
-/** Park and Miller's generator: enough to make a run's order of faults repeatable. */
-function seededPick(seed: number): Pick {
-  let state = (seed % 2_147_483_646) + 1;
-  return (from) => {
-    state = (state * 48_271) % 2_147_483_647;
-    return from[state % from.length] as (typeof from)[number];
   };
 }

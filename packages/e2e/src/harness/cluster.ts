@@ -16,6 +16,8 @@ export interface NodeInfo {
   readonly az: string;
   readonly pid: number;
   readonly address: string;
+  /** host:port of /metrics. Of the launcher: `status` does not tell. */
+  readonly adminAddress?: string;
   readonly state: string;
   readonly leader?: boolean;
   readonly leaders?: number;
@@ -61,16 +63,13 @@ export class LocalCluster {
   }
 
   /** Starts the program (again, on the same folder) and waits for its ready line. */
-  async launch(): Promise<void> {
+  async launch(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
     const startedAt = performance.now();
     const launcher = spawn(process.execPath, [PROGRAM, ...this.#arguments], { stdio: ["ignore", "pipe", "pipe"] });
     this.#launcher = launcher;
     let output = "";
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`not ready in time: ${output}\n${this.logs()}`)),
-        READY_TIMEOUT_MS,
-      );
+      const timer = setTimeout(() => reject(new Error(`not ready in time: ${output}\n${this.logs()}`)), timeoutMs);
       const collect = (chunk: Buffer): void => {
         output += chunk.toString();
         if (/^ready: http/m.test(output)) {

@@ -13,6 +13,7 @@ export class SingleNode {
   readonly port: number;
   readonly dataDir: string;
   readonly #arguments: readonly string[];
+  #environment: NodeJS.ProcessEnv = {};
   readonly #clients: KinesisClient[] = [];
   readonly #gateways: ChildProcess[] = [];
   #process: ChildProcess | undefined;
@@ -31,8 +32,14 @@ export class SingleNode {
   }
 
   static async start(...extraArguments: string[]): Promise<SingleNode> {
+    return SingleNode.startWithin(undefined, ...extraArguments);
+  }
+
+  /** With so much room for its objects only: V8 collects early, and what is kept for ever ends the node. */
+  static async startWithin(heapMib: number | undefined, ...extraArguments: string[]): Promise<SingleNode> {
     const dataDir = mkdtempSync(join(tmpdir(), "millrace-single-"));
     const node = new SingleNode(await freePort(), dataDir, extraArguments);
+    if (heapMib !== undefined) node.#environment = { NODE_OPTIONS: `--max-old-space-size=${heapMib}` };
     await node.launch();
     return node;
   }
@@ -47,7 +54,10 @@ export class SingleNode {
 
   async launch(): Promise<void> {
     const startedAt = performance.now();
-    const child = spawn(process.execPath, [PROGRAM, ...this.#arguments], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [PROGRAM, ...this.#arguments], {
+      env: { ...process.env, ...this.#environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#process = child;
     this.log = "";
     child.stderr.on("data", (chunk: Buffer) => {
