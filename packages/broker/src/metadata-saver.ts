@@ -64,10 +64,11 @@ export class MetadataSaver {
     };
   }
 
-  /** Resolves when nothing is written any more: whoever opens the folder next writes the same file. */
+  /** Saves what is not saved yet, and resolves when nothing is written any more: whoever opens the folder next writes the same file. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
     await this.#saving;
+    if (this.#isUnsaved) await this.#save();
   }
 }

@@ -23,6 +23,8 @@ const millrace = async (...rest: string[]): Promise<string> => {
 };
 const folder = (id: string): string => join(cluster.dataDir, id);
 const named = (): string => CONTROLLERS.map((id) => `${id}=${cluster.node(id).address}`).join(",");
+/** One of them may have been stopped before it heard of the last change; who has acknowledged a record knows of its stream. */
+const fromBrokers = (): string[] => ["broker-1", "broker-2", "broker-3"].flatMap((id) => ["--from", folder(id)]);
 const backupFile = (): string => join(directory, "metadata.backup");
 const clusterIdOf = (broker: string): string =>
   (JSON.parse(readFileSync(join(folder(broker), "broker", "identity.json"), "utf8")) as { clusterId: string })
@@ -87,10 +89,10 @@ test("O: what was made after the backup comes back from a broker's folder, which
   for (const id of CONTROLLERS) rmSync(folder(id), { recursive: true });
   let said = "";
   for (const id of CONTROLLERS) {
-    const sources = ["--from", backupFile(), "--from", folder("broker-2")];
+    const sources = ["--from", backupFile(), ...fromBrokers()];
     said = await millrace("restore", ...sources, "--into", folder(id), "--controllers", named());
   }
-  expect(said).toMatch(/restored from .*broker-2/);
+  expect(said).toMatch(/restored from .*broker-\d/);
   await launch();
   await cluster.healthy();
   expect(await stored("made-after")).toEqual(["x"]);
@@ -123,7 +125,7 @@ test("D21: brokers do not follow controllers that begin anew in their place, and
   await started;
   for (const id of CONTROLLERS) {
     rmSync(folder(id), { recursive: true, force: true });
-    await millrace("restore", "--from", folder("broker-1"), "--into", folder(id), "--controllers", named());
+    await millrace("restore", ...fromBrokers(), "--into", folder(id), "--controllers", named());
   }
   await launch();
   await cluster.healthy();

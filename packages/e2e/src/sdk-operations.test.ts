@@ -29,7 +29,8 @@ let client: KinesisClient;
 
 beforeAll(async () => {
   cluster = await LocalCluster.start();
-  client = cluster.client();
+  // A shard gives five pages a second, and some tests read more: the SDK waits as it would at AWS.
+  client = cluster.client({ maxAttempts: 10 });
 }, 60_000);
 
 afterAll(async () => {

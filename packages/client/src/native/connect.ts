@@ -1,6 +1,7 @@
 import type { Command, CommandError, NodeCredentials, StreamMode } from "@millrace/proto";
 import { type Clock, type Logger, type Random, realWorld, silentLogger } from "@millrace/util";
 import { connectControllers } from "../controller-connection.ts";
+import { ControllerUnavailable } from "../errors.ts";
 import { ClusterMetadata } from "../metadata.ts";
 import { MetadataWatcher } from "../metadata-watcher.ts";
 import type { ConnectController, ConnectShardLog } from "../network.ts";
@@ -38,6 +39,7 @@ export interface CreateStreamOptions {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STREAM_CHANGE_TIMEOUT_MS = 15_000;
+const REFRESH_TIMEOUT_MS = 1_000;
 
 /** @throws ClusterUnreachable when no controller told of the cluster in time */
 export async function connectMillrace(options: MillraceOptions): Promise<Millrace> {
@@ -57,7 +59,11 @@ export async function connectMillrace(options: MillraceOptions): Promise<Millrac
     ...(network === undefined ? {} : { connect: network.brokers }),
   });
   const client = new Millrace({ ...options, clock, random, controllers, metadata, watcher, router });
-  if (await watcher.ready(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)) return client;
+  if (await watcher.ready(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)) {
+    // Any controller tells the first time, one that lags as well: streams that others have made before must be known.
+    await client.refresh();
+    return client;
+  }
   await client.close();
   throw new ClusterUnreachable(`no controller of ${addresses.join(", ")} told of the cluster`);
 }
@@ -147,6 +153,21 @@ export class Millrace {
   async deleteStream(name: string): Promise<void> {
     const deletion = { key: this.#key(name), enforceConsumerDeletion: true };
     await this.#execute({ deleteStream: deletion }, STREAM_CHANGE_TIMEOUT_MS);
+  }
+
+  /**
+   * Resolves when all is known that was decided before the call, streams of other processes among it; to false when no leading
+   * controller told within the time: what is known must do.
+   */
+  async refresh(timeoutMs = REFRESH_TIMEOUT_MS): Promise<boolean> {
+    const { controllers, metadata } = this.#parts;
+    try {
+      const { version } = await controllers.status({ timeoutMs });
+      return await metadata.waitForVersion(version, timeoutMs);
+    } catch (error) {
+      if (error instanceof ControllerUnavailable) return false;
+      throw error;
+    }
   }
 
   /** Names, in order. */

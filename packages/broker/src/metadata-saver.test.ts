@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ClusterMetadata } from "@millrace/client";
+import { realWorld, silentLogger } from "@millrace/util";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { loadMetadata } from "./identity.ts";
+import { MetadataSaver } from "./metadata-saver.ts";
+
+const world = realWorld();
+let dataDir: string;
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), "millrace-saver-"));
+});
+afterEach(() => {
+  rmSync(dataDir, { recursive: true });
+});
+
+function metadataOf(version: number): ClusterMetadata {
+  const metadata = new ClusterMetadata({ clock: world.clock });
+  learn(metadata, version);
+  return metadata;
+}
+
+function learn(metadata: ClusterMetadata, version: number): void {
+  const cluster = {
+    clusterId: "c",
+    tokenKey: Buffer.alloc(32),
+    createdAtMs: "0",
+    restoredGroupIdMax: 0,
+    settings: null,
+  };
+  metadata.apply({
+    version,
+    full: true,
+    streams: [],
+    removedStreamIds: [],
+    brokers: [],
+    brokersChanged: true,
+    cluster,
+  });
+}
+
+test("what is not saved yet is saved by the closing", async () => {
+  const metadata = metadataOf(7);
+  const saver = new MetadataSaver({ world, logger: silentLogger, dataDir, metadata });
+  saver.soon();
+  await saver.close();
+  expect((await loadMetadata(world.disk, dataDir))?.version).toBe(7);
+});
+
+test("what came while an older state was being saved is saved by the closing", async () => {
+  const metadata = metadataOf(7);
+  const saver = new MetadataSaver({ world, logger: silentLogger, dataDir, metadata });
+  saver.soon();
+  // Until the first saving has begun, and perhaps ended.
+  await world.clock.sleep(510);
+  learn(metadata, 8);
+  saver.soon();
+  await saver.close();
+  expect((await loadMetadata(world.disk, dataDir))?.version).toBe(8);
+});
+
+test("nothing is written when nothing has changed", async () => {
+  await new MetadataSaver({ world, logger: silentLogger, dataDir, metadata: metadataOf(7) }).close();
+  expect(await loadMetadata(world.disk, dataDir)).toBeUndefined();
+});
