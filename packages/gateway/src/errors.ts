@@ -238,6 +238,10 @@ export const AWS_ERRORS = {
     "ProvisionedThroughputExceededException",
     (e) => `Rate exceeded for shard ${e.shardId} in stream ${e.stream} under account ${e.accountId}.`,
   ),
+  CLUSTER_RATE_EXCEEDED: row<NoFields>(
+    "ProvisionedThroughputExceededException",
+    () => "Rate exceeded: more is being put than can be stored in time. Reduce the frequency or size of your requests.",
+  ),
 
   // Reading
   INVALID_ITERATOR: row<NoFields>("InvalidArgumentException", () => "Invalid ShardIterator."),

@@ -82,7 +82,7 @@ export class Gateway {
       const { version } = this.#options.metadata;
       const respond = (): Promise<ApiResponse> => operation.respond(this.#ready(), request);
       try {
-        return await (PUTS.has(request.operation) ? this.#puts.run(respond) : respond());
+        return await (PUTS.has(request.operation) ? this.#puts.run(request.body.length, respond) : respond());
       } catch (error) {
         return await this.#fresh.again(error, request.operation, version, respond);
       }

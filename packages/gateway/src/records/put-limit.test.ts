@@ -1,4 +1,4 @@
-import type { Clock } from "@millrace/util";
+import { type Clock, MIB } from "@millrace/util";
 import { beforeEach, expect, test } from "vitest";
 import { PutLimit } from "./put-limit.ts";
 
@@ -36,7 +36,7 @@ async function pass(ms: number): Promise<void> {
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Puts that end when they are told to. */
-function begin(count: number): { begun: () => number; refused: string[]; end(): Promise<void> } {
+function begin(count: number, sizeBytes = 1_000): { begun: () => number; refused: string[]; end(): Promise<void> } {
   const ends: (() => void)[] = [];
   const refused: string[] = [];
   let begun = 0;
@@ -45,7 +45,7 @@ function begin(count: number): { begun: () => number; refused: string[]; end(): 
       begun++;
       return new Promise((resolve) => ends.push(resolve));
     };
-    limit.run(put).catch((error: Error) => refused.push(error.message));
+    limit.run(sizeBytes, put).catch((error: Error) => refused.push(error.message));
   }
   const end = async (): Promise<void> => {
     ends.shift()?.();
@@ -58,7 +58,7 @@ function begin(count: number): { begun: () => number; refused: string[]; end(): 
 async function fallBehind(): Promise<void> {
   for (let window = 0; window < 60; window++) {
     nowMs += 250;
-    limit.stored(1_500);
+    limit.stored(1_000, 1_500);
   }
   await settled();
 }
@@ -67,8 +67,8 @@ test("nothing is held back while puts are fast, and a slow one among them is no 
   const puts = begin(10);
   for (let window = 0; window < 10; window++) {
     nowMs += 250;
-    limit.stored(3_000);
-    limit.stored(5);
+    limit.stored(1_000, 3_000);
+    limit.stored(1_000, 5);
   }
   expect(limit.atOnce).toBe(10);
   expect(puts.begun()).toBe(10);
@@ -83,21 +83,53 @@ test("when even the fastest are late, fewer are begun; the others wait in line a
   expect(puts.begun()).toBe(3);
   await pass(1_000);
   expect(puts.refused).toHaveLength(2);
-  expect(puts.refused[0]).toContain("busy");
+  expect(puts.refused[0]).toContain("Rate exceeded");
   expect(puts.begun()).toBe(3);
 });
 
 test("it opens again as fast as puts succeed", async () => {
   await fallBehind();
-  for (let count = 0; count < 20; count++) limit.stored(10);
+  for (let count = 0; count < 20; count++) limit.stored(1_000, 10);
   expect(limit.atOnce).toBe(10);
 });
 
 test("puts that fail free their place", async () => {
   await fallBehind();
   for (let round = 0; round < 5; round++) {
-    await expect(limit.run(() => Promise.reject(new Error("no leader")))).rejects.toThrow("no leader");
+    await expect(limit.run(1_000, () => Promise.reject(new Error("no leader")))).rejects.toThrow("no leader");
   }
   const puts = begin(2);
   expect(puts.begun()).toBe(2);
+});
+
+test("a large put is as much as many small ones; what is larger than all room there is goes alone", async () => {
+  const large = begin(3, 5 * MIB);
+  expect(large.begun()).toBe(1);
+  const small = begin(4);
+  expect(small.begun()).toBe(0);
+  await large.end();
+  expect(large.begun()).toBe(2);
+  await pass(1_000);
+  expect(large.refused).toHaveLength(1);
+  expect(small.refused).toHaveLength(4);
+  await large.end();
+  expect(begin(4).begun()).toBe(4);
+});
+
+test("small ones go past a large one that has waited too long", async () => {
+  const running = begin(1, MIB);
+  const large = begin(1, 5 * MIB);
+  await pass(500);
+  const small = begin(3);
+  expect(small.begun()).toBe(0);
+  await pass(500);
+  expect(large.refused).toHaveLength(1);
+  expect(small.begun()).toBe(3);
+  await running.end();
+});
+
+test("large puts that succeed open it as fast as they had closed it", async () => {
+  await fallBehind();
+  limit.stored(MIB, 10);
+  expect(limit.atOnce).toBe(7);
 });

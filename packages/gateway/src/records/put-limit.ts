@@ -1,11 +1,16 @@
-import type { Clock } from "@millrace/util";
+import { type Clock, KIB } from "@millrace/util";
 import { awsError } from "../errors.ts";
 
 export interface PutLimitOptions {
   readonly clock: Clock;
-  /** As many puts as a gateway has requests: until it has learned better, nothing is held back. */
+  /** Shares, as many as a gateway has requests: until it has learned better, nothing is held back. */
   readonly atOnceMax?: number;
   readonly atOnceMin?: number;
+}
+
+interface InLine {
+  readonly shares: number;
+  readonly turn: () => void;
 }
 
 const AT_ONCE_MAX = 4_096;
@@ -18,11 +23,13 @@ const AT_ONCE_MIN = 32;
 const TARGET_MS = 500;
 const WINDOW_MS = 200;
 const SHRINK = 0.9;
+/** A put has one share, and one more for each of these: what is slow about large ones is their bytes. */
+const SHARE_BYTES = 256 * KIB;
 /** In line; then the client is told to come again, while it is still there to hear it. */
 const WAIT_MS = 1_000;
 
 /**
- * How many puts are worked on at a time. More than the cluster can do make every one of them late, in the end too late to be of use
+ * How many puts are worked on at a time, large ones counted as many. More than the cluster can do make every one of them late, in the end too late to be of use
  * to anybody: then as many as it does within half a second are taken, and the others are refused before they have cost much. The fastest
  * put counts, not the mean: a shard without a leader delays its own, a cluster that is behind delays all.
  */
@@ -30,7 +37,7 @@ export class PutLimit {
   readonly #clock: Clock;
   readonly #atOnceMin: number;
   readonly #atOnceMax: number;
-  readonly #line = new Set<() => void>();
+  readonly #line = new Set<InLine>();
   #atOnce: number;
   #running = 0;
   #fastestMs = Number.POSITIVE_INFINITY;
@@ -49,24 +56,30 @@ export class PutLimit {
     return this.#atOnce;
   }
 
-  /** @throws AwsError UNAVAILABLE: not begun, there was no room in time */
-  async run<T>(put: () => Promise<T>): Promise<T> {
-    if (this.#running < this.#atOnce && this.#line.size === 0) this.#running++;
-    else if (!(await this.#admitted())) {
-      throw awsError("UNAVAILABLE", { text: "The server is busy. Retry the request." });
+  /** @throws AwsError CLUSTER_RATE_EXCEEDED: not begun, there was no room in time */
+  async run<T>(sizeBytes: number, put: () => Promise<T>): Promise<T> {
+    const shares = sharesOf(sizeBytes);
+    if (this.#line.size === 0 && this.#hasRoom(shares)) this.#running += shares;
+    else if (!(await this.#admitted(shares))) {
+      throw awsError("CLUSTER_RATE_EXCEEDED", {});
     }
     try {
       return await put();
     } finally {
-      this.#running--;
+      this.#running -= shares;
       this.#serveLine();
     }
   }
 
+  /** What is larger than all room there is gets it alone. */
+  #hasRoom(shares: number): boolean {
+    return this.#running === 0 || this.#running + shares <= this.#atOnce;
+  }
+
   /** A put was stored, after so long. Those that are not say nothing: their shard may have no leader, and others are well. */
-  stored(tookMs: number): void {
+  stored(sizeBytes: number, tookMs: number): void {
     this.#fastestMs = Math.min(this.#fastestMs, tookMs);
-    if (tookMs <= TARGET_MS && this.#atOnce < this.#atOnceMax) this.#atOnce++;
+    if (tookMs <= TARGET_MS) this.#atOnce = Math.min(this.#atOnceMax, this.#atOnce + sharesOf(sizeBytes));
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#windowSinceMs < WINDOW_MS) return;
     if (this.#fastestMs > TARGET_MS) {
@@ -77,27 +90,34 @@ export class PutLimit {
     this.#windowSinceMs = nowMs;
   }
 
-  #admitted(): Promise<boolean> {
+  #admitted(shares: number): Promise<boolean> {
     return new Promise((resolve) => {
       const turn = (): void => {
         timer.cancel();
         resolve(true);
       };
+      const waiting = { shares, turn };
       const timer = this.#clock.setTimer(WAIT_MS, () => {
-        this.#line.delete(turn);
+        this.#line.delete(waiting);
         resolve(false);
+        // Smaller ones behind it may have the room that it had not.
+        this.#serveLine();
       });
-      this.#line.add(turn);
+      this.#line.add(waiting);
     });
   }
 
   /** First come, first served. */
   #serveLine(): void {
-    for (const turn of this.#line) {
-      if (this.#running >= this.#atOnce) return;
-      this.#line.delete(turn);
-      this.#running++;
-      turn();
+    for (const waiting of this.#line) {
+      if (!this.#hasRoom(waiting.shares)) return;
+      this.#line.delete(waiting);
+      this.#running += waiting.shares;
+      waiting.turn();
     }
   }
+}
+
+function sharesOf(sizeBytes: number): number {
+  return 1 + Math.floor(sizeBytes / SHARE_BYTES);
 }

@@ -112,7 +112,7 @@ function noteOutcome(
   }
   if (records > 0) {
     streamMetrics.wrote(view, records, bytes);
-    puts.stored(clock.monotonicMs() - startedAtMs);
+    puts.stored(bytes, clock.monotonicMs() - startedAtMs);
   }
   if (throttled > 0) streamMetrics.writeThrottled(view, throttled);
 }
@@ -226,14 +226,19 @@ class Storing {
       const isAway =
         error instanceof ShardUnavailable || error instanceof AppendOutcomeUnknown || error instanceof ShardClosed;
       if (!isAway) throw error;
-      this.#failUnknown(part);
+      this.#failUnknown(part, this.#isRefusedForLoad(error) ? "throttled" : "unavailable");
     }
     return true;
   }
 
-  #failUnknown(part: ShardPart): void {
+  /** Nothing was stored, now or by an earlier attempt: who wrote too much is told so, and comes again more slowly. */
+  #isRefusedForLoad(error: unknown): boolean {
+    return error instanceof ShardUnavailable && error.reason === "overloaded" && !isRepetition(this.#request);
+  }
+
+  #failUnknown(part: ShardPart, kind: PutFailure["kind"] = "unavailable"): void {
     this.#unknown.push(...part.positions);
-    this.#fail(part, 0, "unavailable");
+    this.#fail(part, 0, kind);
   }
 
   /**
