@@ -10,6 +10,7 @@ interface Mutation {
   readonly name: string;
   readonly file: string;
   readonly scenario?: string;
+  readonly seed?: string;
 }
 
 interface Outcome {
@@ -46,10 +47,10 @@ test.each([
   120_000,
 );
 
-const scripted = (MUTATIONS as Mutation[]).filter(({ scenario }) => scenario !== undefined);
+const scripted = (MUTATIONS as Mutation[]).filter(({ scenario, seed }) => (scenario ?? seed) !== undefined);
 
 test.each(scripted)(
-  "T07 its scenario notices: $name",
+  "T07 its scenario or seed notices: $name",
   ({ name }) => {
     expect(live(name, { SEEDS: "0" }).scenario).toBe(true);
   },

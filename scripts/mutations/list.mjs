@@ -8,7 +8,7 @@ export function mutate(source, { name, file, find, replace }) {
 /**
  * Bugs to plant, one at a time: each breaks one rule that the promises stand on. `find` is there exactly once in the built file.
  * What the simulation does not notice in any of them, it would not notice in a real one. `scenario`: one of the simulation's scripted
- * lives, for a bug that needs more to happen one after another than random lives bring about soon.
+ * lives, for a bug that needs more to happen one after another than random lives bring about soon. `seed`: the life that found it.
  */
 export const MUTATIONS = [
   // Raft
@@ -229,6 +229,13 @@ export const MUTATIONS = [
     replace: "if ((error instanceof ShardClosed || error instanceof AppendOutcomeUnknown) && reroutes < REROUTES_MAX)",
   },
   {
+    name: "what stands beside records of which nobody knows is put again as another batch",
+    seed: "930144",
+    file: "gateway/dist/records/put-records.js",
+    find: "if (this.#unknown.length === 0 || ",
+    replace: "if (true || ",
+  },
+  {
     name: "the next page begins one record too late",
     file: "gateway/dist/records/collect-records.js",
     find: "nextOffset = record.offset + 1;",
@@ -246,6 +253,21 @@ export const MUTATIONS = [
     file: "controller/dist/reconcilers/replica-moves.js",
     find: "report === undefined || report.version < placedVersion",
     replace: "report === undefined",
+  },
+  {
+    name: "a report of a move completes its cancellation",
+    seed: "910258",
+    file: "controller/dist/decisions/move-replica.js",
+    find: "placedVersion !== 0 && placedVersion !== shard.placedVersion",
+    replace: "false",
+  },
+  {
+    name: "a cancelled move ends before its leader has gone back",
+    seed: "930075",
+    file: "controller/dist/decisions/move-replica.js",
+    find: 'putShard(state, { ...shard, leaving: "", joinId: 0 });',
+    replace:
+      'putShard(state, { ...shard, joining: "", leaving: "", joinId: 0, left: withLeft(state, shard, joining) });',
   },
   {
     name: "children are made with their parents' creation time",

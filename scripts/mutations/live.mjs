@@ -1,5 +1,5 @@
-// Lives with a planted bug: prints, as JSON, in which of them it was noticed. The scenario that the list names for it is played first,
-// then come random lives. SEEDS, FROM, MINUTES, FIRST (stop at the first).
+// Lives with a planted bug: prints, as JSON, in which of them it was noticed. The scenario or the seed that the list names for it comes
+// first, then come random lives. SEEDS, FROM, MINUTES, FIRST (stop at the first).
 import { register } from "node:module";
 import { MUTATIONS } from "./list.mjs";
 
@@ -8,6 +8,8 @@ const { playScenario, runLife, SCENARIOS } = await import(
   new URL("../../packages/simulation/dist/index.js", import.meta.url)
 );
 const { MUTATION, SEEDS = "10", FROM = "1", MINUTES = "0.5", FIRST } = process.env;
+/** As the regression cases live. */
+const FOUND_BY = { durationMs: 30_000, isPlain: false, endsAtViolation: true };
 const caught = [];
 let lives = 0;
 let example;
@@ -24,12 +26,18 @@ function violationsOf(life) {
   }
 }
 
+function scenarioOf(name) {
+  if (name === undefined) return undefined;
+  const scenario = SCENARIOS.find((each) => each.name === name);
+  if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
+  return () => playScenario(scenario, scenario.seeds[0], { endsAtViolation: true });
+}
+
 function play() {
-  const name = MUTATIONS.find((mutation) => mutation.name === MUTATION)?.scenario;
-  if (name !== undefined) {
-    const scenario = SCENARIOS.find((each) => each.name === name);
-    if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
-    const [violation] = violationsOf(() => playScenario(scenario, scenario.seeds[0], { endsAtViolation: true }));
+  const { scenario: name, seed } = MUTATIONS.find((mutation) => mutation.name === MUTATION) ?? {};
+  const scripted = seed === undefined ? scenarioOf(name) : () => runLife({ ...FOUND_BY, seed });
+  if (scripted !== undefined) {
+    const [violation] = violationsOf(scripted);
     isScenarioCaught = violation !== undefined;
     example = violation;
   }

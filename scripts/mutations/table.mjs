@@ -38,10 +38,13 @@ function livesUntilCaught({ lives, caught, from = 1 }) {
 /** A row for each planted bug of the list, tried or not. */
 export function rowsOf(results) {
   const byName = new Map(results.map((result) => [result.name, result]));
-  return MUTATIONS.map(({ name, scenario }) => {
+  return MUTATIONS.map(({ name, scenario, seed }) => {
     const result = byName.get(name) ?? { lives: 0, caught: [] };
     const by = result.example === undefined ? "" : checkOf(result.example);
-    const played = result.scenario === undefined ? "" : `${result.scenario ? "noticed" : "not noticed"}: ${scenario}`;
+    const played =
+      result.scenario === undefined
+        ? ""
+        : `${result.scenario ? "noticed" : "not noticed"}: ${scenario ?? `seed ${seed}`}`;
     return [name, livesUntilCaught(result), played, by];
   });
 }

@@ -60,6 +60,12 @@ const REGRESSIONS: readonly { seed: string; durationMs: number; bug: string; isP
     bug: "a broker dropped the replica of a move that was cancelled while its vote was needed to go back, and the shard lost its majority",
   },
   {
+    seed: "910258",
+    durationMs: 30_000,
+    isPlain: false,
+    bug: "a leader's report of a move completed its cancellation, and who was to vote for going back threw its replica away",
+  },
+  {
     seed: "930144",
     durationMs: 30_000,
     isPlain: false,

@@ -64,8 +64,13 @@ export function isGivenUp({ joining, leaving }: Pick<Shard, "joining" | "leaving
   return joining !== "" && leaving === "";
 }
 
-export const completeMove: Decision<CompleteMove__Output> = ({ state }, { groupId, joining, term }) => {
+export const completeMove: Decision<CompleteMove__Output> = ({ state }, input) => {
+  const { groupId, joining, term, placedVersion } = input;
   const shard = movingShard(state, groupId, joining);
+  // Cancelled or begun anew since it was proposed: it is of the move as it was, which the shard's leader may have finished.
+  if (placedVersion !== 0 && placedVersion !== shard.placedVersion) {
+    throw new Refusal("NO_SUCH_MOVE", `the move of ${groupId} to ${joining} is not the one that was reported`);
+  }
   const replicas = membersAfterMove(shard);
   const termMin = Math.max(shard.termMin, term);
   const forgotten = shard.forgotten.filter((nodeId) => nodeId !== shard.leaving);

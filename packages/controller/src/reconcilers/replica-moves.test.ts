@@ -280,9 +280,23 @@ test("who was to join, and drains, keeps what it has until the shard's leader ha
   expect(world.shards[0]?.replicas).toContain(leaving);
   const again = decide(world.state, command("beginMove", { groupId, joining: nodeId("az-z"), leaving, term: 1 }), 1);
   expect(again.result.error?.code).toBe("MOVE_IN_PROGRESS");
-  decide(world.state, command("completeMove", { groupId, joining, term: 1 }), 1);
+  decide(world.state, command("completeMove", { groupId, joining, term: 1, placedVersion: 0 }), 1);
   expect(world.shards[0]).toMatchObject({ joining: "", leaving: "", left: [joining] });
   expect(world.shards[0]?.replicas).toContain(leaving);
+});
+
+test("a report of the move as it was does not complete it once it is cancelled: the leader has yet to go back", () => {
+  const { world, groupId, joining } = underWay();
+  const placedVersion = world.shards[0]?.placedVersion ?? 0;
+  drain(world, joining);
+  decide(world.state, command("cancelMove", { groupId, joining }), 1);
+  const late = decide(world.state, command("completeMove", { groupId, joining, term: 1, placedVersion }), 1);
+  expect(late.result.error?.code).toBe("NO_SUCH_MOVE");
+  expect(world.shards[0]).toMatchObject({ joining, leaving: "", left: [] });
+  const now = world.shards[0]?.placedVersion ?? 0;
+  const back = decide(world.state, command("completeMove", { groupId, joining, term: 1, placedVersion: now }), 1);
+  expect(back.result.error).toBeNull();
+  expect(world.shards[0]).toMatchObject({ joining: "", left: [joining] });
 });
 
 test("a move that was given up goes on when the one that was to leave is lost", () => {

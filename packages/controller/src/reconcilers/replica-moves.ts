@@ -155,7 +155,7 @@ function* completions({ state, shards, liveness, nowMs, movesCount }: View): Gen
   for (const { groupId, joining, placedVersion } of shards) {
     const report = moved.get(groupId);
     if (joining === "" || report === undefined || report.version < placedVersion) continue;
-    const completeMove = { groupId, joining, term: report.term };
+    const completeMove = { groupId, joining, term: report.term, placedVersion };
     yield { key: `moved ${groupId}`, command: { kind: "completeMove", completeMove } };
   }
 }

@@ -158,14 +158,23 @@ export class SimulatedCluster {
     return newest;
   }
 
-  /** Every shard has its replicas at brokers that are there, and nothing moves. */
+  /** Every shard has its replicas at brokers that are there, one of which leads, and nothing moves. */
   get isFullyReplicated(): boolean {
     const state = this.newestState;
     if (state === undefined) return false;
-    const shards = [...state.streams.values()].flatMap(({ status, shards: all }) => (status === "ACTIVE" ? all : []));
+    const led = new Set<number>();
+    for (const broker of this.of("broker")) {
+      for (const { groupId, group } of broker.state.broker?.node.allShards() ?? []) {
+        if (group.role === "leader") led.add(groupId);
+      }
+    }
+    // One that is split or merged has its shards as well, and goes on only with their leaders.
+    const shards = [...state.streams.values()].flatMap(({ status, shards: all }) =>
+      status === "ACTIVE" || status === "UPDATING" ? all : [],
+    );
     return shards.every(
-      ({ replicas, joining }) =>
-        joining === "" && replicas.every((nodeId) => state.brokers.get(nodeId)?.state === "UP"),
+      ({ groupId, replicas, joining }) =>
+        joining === "" && replicas.every((nodeId) => state.brokers.get(nodeId)?.state === "UP") && led.has(groupId),
     );
   }
 
