@@ -67,7 +67,9 @@ export async function beginWhereAPeerDoes(
   const { groupId } = before;
   const { lastIndex, termRuns } = before.log;
   const ownTerm = index > lastIndex ? undefined : termRuns.findLast(({ fromIndex }) => fromIndex <= index)?.term;
-  const hardState = { ...before.hardState, commitIndex: Math.max(before.hardState.commitIndex, index) };
+  // The peer may have been in a term of which this replica has not heard, and in which it has not voted then.
+  const vote = term > before.hardState.term ? { term, votedFor: undefined } : before.hardState;
+  const hardState = { ...vote, commitIndex: Math.max(before.hardState.commitIndex, index) };
   const truncationState = own(Buffer.from(state));
   const truncatePrefix = { index, term, state: truncationState, reset: ownTerm !== term };
   await store.write([{ groupId, truncatePrefix, hardState }]);

@@ -54,6 +54,12 @@ const REGRESSIONS: readonly { seed: string; durationMs: number; bug: string; isP
     bug: "an entry that rotted was in no other replica's log any more, and its shard never opened again",
   },
   {
+    seed: "1100092",
+    durationMs: 30_000,
+    isPlain: false,
+    bug: "a log that begins where a peer's does had entries of a term that its replica did not know, which ended its broker at every start",
+  },
+  {
     seed: "930075",
     durationMs: 30_000,
     isPlain: false,

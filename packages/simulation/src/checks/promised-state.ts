@@ -71,6 +71,7 @@ export function watchPromises(options: RaftHostOptions, rules: PromiseRules): Ra
     });
   const write: LogStore["write"] = async (parts) => {
     await store.write(parts);
+    durable(parts.filter(({ deleteGroup }) => deleteGroup !== true));
     for (const { groupId, deleteGroup } of parts) if (deleteGroup === true) disk.delete(groupId);
   };
   const send: typeof transport.send = (to, frame) => {
