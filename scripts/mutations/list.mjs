@@ -236,6 +236,18 @@ export const MUTATIONS = [
     replace: "if (true || ",
   },
   {
+    name: "a worker of a consumer group goes on after its lease",
+    file: "client/dist/native/groups/held-lease.js",
+    find: "return !this.#isGone && nowMs < this.#validUntilMs;",
+    replace: "return !this.#isGone;",
+  },
+  {
+    name: "children are read before the group is done with their parents",
+    file: "client/dist/native/groups/lease-plan.js",
+    find: "leases.get(parent)?.done === true",
+    replace: "true",
+  },
+  {
     name: "the next page begins one record too late",
     file: "gateway/dist/records/collect-records.js",
     find: "nextOffset = record.offset + 1;",

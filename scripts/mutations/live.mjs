@@ -44,13 +44,17 @@ function play() {
   setImmediate(next, Number(FROM));
 }
 
+const consumerGroups = MUTATIONS.some(
+  ({ name, file }) => name === MUTATION && file.startsWith("client/dist/native/groups"),
+);
+
 function next(seed) {
   if (lives >= Number(SEEDS) || (FIRST !== undefined && caught.length > 0)) {
     console.log(JSON.stringify({ lives, caught, scenario: isScenarioCaught, example }));
     process.exit(0);
   }
   lives++;
-  const options = { seed: String(seed), durationMs: Number(MINUTES) * 60_000, endsAtViolation: true };
+  const options = { seed: String(seed), durationMs: Number(MINUTES) * 60_000, consumerGroups, endsAtViolation: true };
   const violations = violationsOf(() => runLife(options));
   if (violations.length > 0) {
     caught.push(seed);

@@ -4,8 +4,11 @@ import { AwsError, awsError } from "./errors.ts";
 
 /** What a gateway says of streams that it does not know, or knows to be there: perhaps it knows too little. */
 const ABOUT_WHAT_EXISTS = new Set(["ResourceNotFoundException", "ResourceInUseException"]);
-/** What changes nothing may be refused by what is known, while no controller can be asked. */
-const READS = /^(?:Describe|Get|List|PutRecord|SubscribeToShard)/;
+/**
+ * What changes nothing may be refused by what is known, while no controller can be asked. Not a put: an earlier attempt may have been
+ * stored, and producers give a record up that they are told has no stream.
+ */
+const READS = /^(?:Describe|Get|List|SubscribeToShard)/;
 const RUNS_MAX = 3;
 const TIMEOUT_MS = 1_000;
 /** Whoever asks for what is not there costs the controllers no more than this, whatever the number of requests. */

@@ -8,6 +8,7 @@ import type { GatewayMetrics } from "./metrics.ts";
 import type { Services } from "./operations/operation.ts";
 import { OPERATION_TABLE } from "./operations/table.ts";
 import { RateQuotas } from "./quotas.ts";
+import { isRepetition } from "./records/put-plan.ts";
 import { PutLimit } from "./records/put-limit.ts";
 import { TokenSealer } from "./tokens.ts";
 
@@ -82,7 +83,9 @@ export class Gateway {
       const { version } = this.#options.metadata;
       const respond = (): Promise<ApiResponse> => operation.respond(this.#ready(), request);
       try {
-        return await (PUTS.has(request.operation) ? this.#puts.run(request.body.length, respond) : respond());
+        if (!PUTS.has(request.operation)) return await respond();
+        const put = { sizeBytes: request.body.length, isRepetition: isRepetition(request) };
+        return await this.#puts.run(put, respond);
       } catch (error) {
         return await this.#fresh.again(error, request.operation, version, respond);
       }

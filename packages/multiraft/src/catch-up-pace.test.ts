@@ -24,3 +24,14 @@ test("a rest is not saved up", async () => {
   await pace.sent(300_000);
   expect(performance.now() - startMs).toBeGreaterThan(180);
 });
+
+test("what is written now does not run away from those who are behind", async () => {
+  const pace = new CatchUpPace(realWorld().clock, 1_000_000);
+  const startMs = performance.now();
+  for (let sent = 0; sent < 1_000_000; sent += 20_000) {
+    pace.sentNew(5_000);
+    await pace.sent(20_000);
+  }
+  // A second's worth at the pace alone.
+  expect(performance.now() - startMs).toBeLessThan(500);
+});

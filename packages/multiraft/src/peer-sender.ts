@@ -75,6 +75,8 @@ export class PeerSender {
       const range = this.#ranges[taken] as Range;
       const waiting = this.#fromDisk.get(range.group.groupId);
       if (waiting !== undefined) {
+        // Asked for again: what was to be sent from there on is it, or comes after it.
+        if (range.message.fromIndex <= (waiting.at(-1)?.message.toIndex ?? 0)) waiting.length = 0;
         waiting.push(range);
         continue;
       }
@@ -115,7 +117,9 @@ export class PeerSender {
     const part = { groupId: group.groupId, message: append(message, entries) };
     frame.push(part);
     range.message = rest(message, entries);
-    return messageSizeBytes(part);
+    const sizeBytes = messageSizeBytes(part);
+    this.#pace.sentNew(sizeBytes);
+    return sizeBytes;
   }
 
   #send(messages: readonly GroupMessage[]): void {
@@ -152,12 +156,20 @@ export class PeerSender {
   #nextFromDisk(): Range | undefined {
     for (const [groupId, ranges] of this.#fromDisk) {
       this.#fromDisk.delete(groupId);
-      while (ranges.length > 0 && (isDone(ranges[0] as Range) || !isCurrent(ranges[0] as Range))) ranges.shift();
+      while (ranges.length > 0 && !this.#isWanted(ranges[0] as Range)) ranges.shift();
       if (ranges.length === 0) continue;
       this.#fromDisk.set(groupId, ranges);
       return ranges[0];
     }
     return undefined;
+  }
+
+  /** Not what the peer has said by now that it has: a probe is sent again with each heartbeat, and the disk's pace is slower than those. */
+  #isWanted(range: Range): boolean {
+    const { group, message } = range;
+    if (isDone(range) || !isCurrent(range)) return false;
+    const peer = group.followers().find(({ nodeId }) => nodeId === this.#peer);
+    return peer !== undefined && message.toIndex > peer.matchIndex;
   }
 
   /** Bytes sent. */

@@ -4,6 +4,7 @@ import { type ConsumerCall, impossibleConsumers } from "./checks/consumer-model.
 import { Ledger } from "./checks/ledger.ts";
 import { Observer } from "./checks/observer.ts";
 import { Administrator } from "./clients/administrator.ts";
+import { GroupChurn } from "./clients/group-churn.ts";
 import { Operator } from "./clients/operator.ts";
 import { Putter, type PutterOptions } from "./clients/putter.ts";
 import { listShards, Reader, type ReadRecord, scanShard } from "./clients/reader.ts";
@@ -35,6 +36,8 @@ export interface LifeOptions {
   readonly faults?: boolean;
   /** Whether processes die at named places of their code; drawn unless given. */
   readonly failpointCrashes?: boolean;
+  /** A consumer group whose workers come and go, in some lives; in none unless this says so. */
+  readonly consumerGroups?: boolean;
   /** Those who reshard streams and add and take away brokers; true unless given. */
   readonly operators?: boolean;
   /** Without what lives have learned since: those of old seeds are as they were. */
@@ -79,6 +82,7 @@ const START_UP_MAX_MS = 60_000;
 const HEALED_WITHIN_MS = 30_000;
 const CHECKS_MAX_MS = 600_000;
 const REPEATER_SHARE = 0.5;
+const GROUP_SHARE = 0.5;
 
 /** What no life is long enough for comes early: segments are emptied, and the controllers' state takes their log's place. */
 function drawRareWork(random: SeededRandom): Pick<ClusterOptions, "reclaim" | "controllerTuning"> {
@@ -115,6 +119,7 @@ class Life {
   readonly #streams: string[] = [];
   #operator: Operator | undefined;
   #administrator: Administrator | undefined;
+  #groupChurn: GroupChurn | undefined;
   #repeater: Repeater | undefined;
 
   constructor(options: LifeOptions) {
@@ -209,6 +214,7 @@ class Life {
     this.#startClients();
     if (this.#options.operators !== false) this.#startOperators();
     this.#startRegistrars();
+    if (this.#options.consumerGroups === true) this.#startGroup();
     if (this.#options.script !== undefined) {
       await this.#options.script(this.#stage());
       if (this.#options.heals === false) return;
@@ -222,6 +228,10 @@ class Life {
       await this.#administrator.ended;
     }
     await this.#awaitHealing();
+    if (this.#groupChurn !== undefined) {
+      this.#groupChurn.isStopped = true;
+      await this.#groupChurn.ended;
+    }
     const clients = [...this.#putters, ...this.#readers, ...this.#registrars, ...this.#operators];
     for (const client of clients) client.isStopped = true;
     for (const { ended } of clients) await ended;
@@ -351,6 +361,19 @@ class Life {
     }
   }
 
+  #startGroup(): void {
+    const random = this.#random.fork("group");
+    if (!random.chance(GROUP_SHARE)) return;
+    this.#groupChurn = new GroupChurn({
+      cluster: this.#cluster,
+      stream: random.pick(this.#streams),
+      random,
+      clock: this.#director.world.clock,
+      startProcess: (name) => this.#startClient(name),
+      violation: (text) => this.#observer.violation(text),
+    });
+  }
+
   /** Some lives have none, so that long quiet logs are seen too. */
   #startOperators(): void {
     const random = this.#random.fork("operator");
@@ -366,6 +389,10 @@ class Life {
 
   get #operators(): (Operator | Administrator)[] {
     return [this.#operator, this.#administrator].filter((each) => each !== undefined);
+  }
+
+  get #churns(): GroupChurn[] {
+    return this.#groupChurn === undefined ? [] : [this.#groupChurn];
   }
 
   /** Liveness: the world is well, so everybody must get on. */
@@ -411,6 +438,8 @@ class Life {
     const expiryUs = this.#hourMs === HOUR_MS ? undefined : this.scheduler.nowUs - retentionUs;
     const scan: FinalScan = { stream, shards, records, expiryUs };
     checkStored(scan, this.#ledger, violation);
+    // What expires meanwhile the group need not be given.
+    if (expiryUs === undefined && this.#groupChurn?.stream === stream) await this.#groupChurn.check(shards, records);
     for (const { observations } of this.#readers) {
       for (const seen of observations) {
         if (seen.stream === stream) checkObservation(seen, scan, this.#ledger, violation);
@@ -439,7 +468,7 @@ class Life {
       put: this.#ledger.records.length,
       observations: observations.length,
       recordsRead: observations.reduce((sum, { records }) => sum + records.length, 0),
-      operations: new Map(this.#operators.flatMap(({ counts }) => [...counts])),
+      operations: new Map([...this.#operators, ...this.#churns].flatMap(({ counts }) => [...counts])),
       faults: this.#faults.counts,
       failpoints: this.#faults.failpointCounts,
       rare: this.#observer.rare,

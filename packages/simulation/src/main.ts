@@ -15,6 +15,7 @@ interface Flags {
   readonly json: string | undefined;
   readonly histories: string | undefined;
   readonly failpoints: "on" | "off" | undefined;
+  readonly groups: boolean;
   readonly plain: boolean;
 }
 
@@ -49,6 +50,7 @@ const program = new Command("simulate")
       "whether processes die at named places; drawn for each life unless given",
     ).choices(["on", "off"]),
   )
+  .option("--no-groups", "without consumer groups, as lives were before there were any")
   .option("--plain", "only the faults that the oldest seeds drew from", false)
   .option("--histories <file>", "appends what clients were told of consumers, a JSON object a line");
 
@@ -68,6 +70,7 @@ function run(flags: Flags, stray: readonly string[]): void {
   const own = {
     durationMs: flags.minutes * 60_000,
     isPlain: flags.plain,
+    consumerGroups: flags.groups && !flags.plain,
     ...(flags.failpoints === undefined ? {} : { failpointCrashes: flags.failpoints === "on" }),
   };
   if (flags.seed !== undefined) {
@@ -106,7 +109,7 @@ function run(flags: Flags, stray: readonly string[]): void {
     setImmediate(next, seed + 1);
   };
   const failpoints = flags.failpoints === undefined ? "" : ` --failpoints ${flags.failpoints}`;
-  const same = `${failpoints}${flags.plain ? " --plain" : ""}`;
+  const same = `${failpoints}${flags.groups ? "" : " --no-groups"}${flags.plain ? " --plain" : ""}`;
   const finish = (): void => {
     console.log(`${describe(totals, realMs)}\n`);
     for (const options of failures.slice(0, FAILURES_SHOWN_MAX)) {

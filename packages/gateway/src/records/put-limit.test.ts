@@ -45,7 +45,7 @@ function begin(count: number, sizeBytes = 1_000): { begun: () => number; refused
       begun++;
       return new Promise((resolve) => ends.push(resolve));
     };
-    limit.run(sizeBytes, put).catch((error: Error) => refused.push(error.message));
+    limit.run({ sizeBytes, isRepetition: false }, put).catch((error: Error) => refused.push(error.message));
   }
   const end = async (): Promise<void> => {
     ends.shift()?.();
@@ -96,7 +96,9 @@ test("it opens again as fast as puts succeed", async () => {
 test("puts that fail free their place", async () => {
   await fallBehind();
   for (let round = 0; round < 5; round++) {
-    await expect(limit.run(1_000, () => Promise.reject(new Error("no leader")))).rejects.toThrow("no leader");
+    await expect(
+      limit.run({ sizeBytes: 1_000, isRepetition: false }, () => Promise.reject(new Error("no leader"))),
+    ).rejects.toThrow("no leader");
   }
   const puts = begin(2);
   expect(puts.begun()).toBe(2);
@@ -132,4 +134,13 @@ test("large puts that succeed open it as fast as they had closed it", async () =
   await fallBehind();
   limit.stored(MIB, 10);
   expect(limit.atOnce).toBe(7);
+});
+
+test("a repetition is told to come again, not that nothing was stored", async () => {
+  await fallBehind();
+  begin(2);
+  const refused = limit.run({ sizeBytes: 1_000, isRepetition: true }, () => Promise.resolve());
+  const outcome = expect(refused).rejects.toThrow("busy");
+  await pass(1_000);
+  await outcome;
 });

@@ -8,6 +8,11 @@ export interface PutLimitOptions {
   readonly atOnceMin?: number;
 }
 
+export interface PutToCome {
+  readonly sizeBytes: number;
+  readonly isRepetition: boolean;
+}
+
 interface InLine {
   readonly shares: number;
   readonly turn: () => void;
@@ -56,12 +61,17 @@ export class PutLimit {
     return this.#atOnce;
   }
 
-  /** @throws AwsError CLUSTER_RATE_EXCEEDED: not begun, there was no room in time */
-  async run<T>(sizeBytes: number, put: () => Promise<T>): Promise<T> {
+  /**
+   * @throws AwsError CLUSTER_RATE_EXCEEDED: nothing is stored, there was no room in time. UNAVAILABLE: nor was there for a repetition,
+   *   and an earlier attempt may have stored something
+   */
+  async run<T>({ sizeBytes, isRepetition }: PutToCome, put: () => Promise<T>): Promise<T> {
     const shares = sharesOf(sizeBytes);
     if (this.#line.size === 0 && this.#hasRoom(shares)) this.#running += shares;
     else if (!(await this.#admitted(shares))) {
-      throw awsError("CLUSTER_RATE_EXCEEDED", {});
+      throw isRepetition
+        ? awsError("UNAVAILABLE", { text: "The server is busy. Retry the request." })
+        : awsError("CLUSTER_RATE_EXCEEDED", {});
     }
     try {
       return await put();

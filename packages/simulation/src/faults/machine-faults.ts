@@ -122,17 +122,20 @@ function dyingAt(hook: "before" | "after", powerLoss: boolean): FaultKind {
       // Most of them are writes and syncs, and the others come at a start: whichever is next of a random set.
       const verbs = VERBS.filter(() => random.chance(0.5));
       let left = random.magnitude(1, 30);
-      const idle = diskHooks[hook];
+      const others = diskHooks[hook];
+      // Two of these faults may be at work here, and end in either order.
+      let isOver = false;
       diskHooks[hook] = (verb, path) => {
-        if (!(verbs as readonly string[]).includes(verb) || --left > 0) return;
-        diskHooks[hook] = idle;
+        others(verb, path);
+        if (isOver || !(verbs as readonly string[]).includes(verb) || --left > 0) return;
+        isOver = true;
         const file = path.includes("/journal") ? "journal" : (path.split("/").at(-1) ?? path);
         saw(`died ${hook} ${verb} of ${name.split("-")[0]} ${file}`);
         if (powerLoss) cluster.cutPower(node, random.chance(0.5) ? "lost" : "torn");
         else cluster.kill(node);
       };
       return () => {
-        diskHooks[hook] = idle;
+        isOver = true;
         cluster.start(node);
       };
     },

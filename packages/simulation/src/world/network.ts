@@ -33,6 +33,8 @@ export class Network {
   readonly #connections = new Map<Process, Set<ConnectionEnd>>();
   /** Ends that sent something to a machine without power. TCP goes on trying. */
   readonly #unanswered = new Map<Machine, Map<ConnectionEnd, () => void>>();
+  /** Whom a process that is stopped has not got to yet, and how each may try again. */
+  readonly #knocking = new Map<Process, Map<ConnectionEnd, () => void>>();
   #connectionCount = 0;
 
   constructor(scheduler: Scheduler, random: SeededRandom, times: LinkTimes = LOCAL_NETWORK) {
@@ -81,6 +83,12 @@ export class Network {
     const ends = this.#connections.get(process);
     this.#connections.delete(process);
     for (const end of ends ?? []) end.ownerDied(process.machine.isPowered);
+    const knocking = this.#knocking.get(process);
+    this.#knocking.delete(process);
+    for (const [end, again] of knocking ?? []) {
+      if (process.machine.isPowered) this.#refuse(end, "the other process died");
+      else again();
+    }
   }
 
   /** Both ends of every connection between two machines see a reset, each in its time. */
@@ -147,12 +155,22 @@ export class Network {
       }
       const listener = this.#listeners.get(to);
       if (listener === undefined) {
-        scheduler.schedule(this.travelUs(to, from), end.process, EventKind.connection, () => end.reset("refused"));
+        this.#refuse(end, "refused");
         return;
       }
       // The kernel takes the connection; the process says so when it gets to it.
+      const knocking = this.#knocking.get(listener.process) ?? new Map<ConnectionEnd, () => void>();
+      this.#knocking.set(
+        listener.process,
+        knocking.set(end, () => this.#knockAgain(end, handlers, attempt)),
+      );
       scheduler.schedule(0, listener.process, EventKind.connection, () => this.#accept(end, handlers, listener));
     });
+  }
+
+  #refuse(end: ConnectionEnd, why: string): void {
+    const backUs = this.travelUs(end.remoteAddress, end.process.machine.name);
+    this.scheduler.schedule(backUs, end.process, EventKind.connection, () => end.reset(why));
   }
 
   #knockAgain(end: ConnectionEnd, handlers: { up(): void }, attempt: number): void {
@@ -163,6 +181,7 @@ export class Network {
   }
 
   #accept(end: ConnectionEnd, handlers: { up(): void }, listener: Listener): void {
+    this.#knocking.get(listener.process)?.delete(end);
     if (!end.isOpen) return;
     const other = end.connection.accept(listener.process, end);
     this.#register(other);

@@ -158,6 +158,25 @@ describe("a worker that is cut off from the controllers", () => {
     expect(delivered.every(isStored)).toBe(true);
   });
 
+  test("for longer, and nobody else took its shards, passes over nothing of what came meanwhile", async () => {
+    const one = worker();
+    await after(1_000);
+    await putSome(20);
+    await after(1_000);
+    one.isCutOff = true;
+    await after(LEASE_MS * 1.2);
+    for (let round = 0; round < 5; round++) {
+      await putSome(8);
+      await after(100);
+    }
+    one.isCutOff = false;
+    await after(LEASE_MS * 3);
+    await putSome(8);
+    await after(1_000);
+    expect(new Set(texts())).toEqual(new Set(put));
+    expect(one.shards).toHaveLength(4);
+  });
+
   test("for longer has lost its shards before others take them, hands nothing more out, and its checkpoints are refused", async () => {
     const pages: LeasedPage[] = [];
     const one = worker({ handle: (page) => void pages.push(page) });

@@ -55,6 +55,7 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
   readonly #keeper: LeaseKeeper;
   readonly #stop = new AbortController();
   readonly #stopListening: () => void;
+  readonly #leaseDurationMs: number;
   #shardCount: number;
   #closed: Promise<void> | undefined;
   #failure: { readonly reason: unknown } | undefined;
@@ -70,6 +71,7 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
     this.#services = services;
     this.#streamId = view.stream.streamId;
     this.#shardCount = view.shards.length;
+    this.#leaseDurationMs = leaseDurationMs;
     this.#pages = new PageQueue(bufferBytes);
     this.#keeper = new LeaseKeeper({
       ...services,
@@ -112,7 +114,7 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
   async *records(): AsyncGenerator<LeasedRecord, void, void> {
     for await (const { lease, records } of this.#handedOut()) {
       for (const record of records) {
-        if (!lease.mayHandOut(this.#services.clock.monotonicMs())) break;
+        if (!this.#mayHandOut(lease)) break;
         lease.handedOut(record.offset + 1);
         yield record;
       }
@@ -144,7 +146,7 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
         const queued = await this.#pages.next();
         if (queued === undefined) return;
         try {
-          if (queued.page.lease.mayHandOut(this.#services.clock.monotonicMs())) yield queued.page;
+          if (this.#mayHandOut(queued.page.lease)) yield queued.page;
         } finally {
           queued.finished();
         }
@@ -152,6 +154,17 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
     } finally {
       await this.close();
     }
+  }
+
+  /**
+   * No: what waits to be handed out is passed over. A lease that is only late, and may be renewed yet, is given back as if another worker
+   * claimed it: whoever takes it next begins where the caller was.
+   */
+  #mayHandOut(lease: HeldLease): boolean {
+    const nowMs = this.#services.clock.monotonicMs();
+    if (lease.mayHandOut(nowMs)) return true;
+    lease.yieldWithin(this.#leaseDurationMs, nowMs);
+    return false;
   }
 
   #taken(lease: HeldLease): void {

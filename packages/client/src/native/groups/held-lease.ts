@@ -132,7 +132,7 @@ export class HeldLease {
     };
   }
 
-  /** Another worker claims it. */
+  /** Another worker claims it, or there are records of it that the caller was not given. */
   yieldWithin(patienceMs: number, nowMs: number): void {
     this.#yieldAtMs ??= nowMs + patienceMs;
     this.#readingEnds.abort();
