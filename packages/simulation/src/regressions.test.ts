@@ -5,7 +5,13 @@ import { live } from "./testing/lives.ts";
  * Seeds that failed once. What they meet has changed since with the code around it; they stay all the same. Plain: those of lives as they
  * were then. npm run simulate -- --seed S --plain
  */
-const REGRESSIONS: readonly { seed: string; durationMs: number; bug: string; isPlain?: boolean; consumerGroups?: boolean }[] = [
+const REGRESSIONS: readonly {
+  seed: string;
+  durationMs: number;
+  bug: string;
+  isPlain?: boolean;
+  consumerGroups?: boolean;
+}[] = [
   { seed: "74", durationMs: 30_000, bug: "any replica's answer, asked while nobody leads, claimed to be at the tip" },
   {
     seed: "206",
