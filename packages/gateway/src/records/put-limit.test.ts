@@ -144,3 +144,16 @@ test("a repetition is told to come again, not that nothing was stored", async ()
   await pass(1_000);
   await outcome;
 });
+
+test("the first ones make room for twice as many, and so on", async () => {
+  limit = new PutLimit({ clock });
+  const puts = begin(1_000, MIB);
+  const rounds: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    const running = puts.begun() - rounds.reduce((sum, count) => sum + count, 0);
+    rounds.push(running);
+    for (let count = 0; count < running; count++) limit.stored(MIB, 20);
+    for (let count = 0; count < running; count++) await puts.end();
+  }
+  expect(rounds).toEqual([25, 50, 100, 200]);
+});

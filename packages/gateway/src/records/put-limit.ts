@@ -3,7 +3,7 @@ import { awsError } from "../errors.ts";
 
 export interface PutLimitOptions {
   readonly clock: Clock;
-  /** Shares, as many as a gateway has requests: until it has learned better, nothing is held back. */
+  /** Shares, as many as a gateway has requests. */
   readonly atOnceMax?: number;
   readonly atOnceMin?: number;
 }
@@ -19,6 +19,8 @@ interface InLine {
 }
 
 const AT_ONCE_MAX = 4_096;
+/** Before anything is known: each put that is stored in time makes room for as much again, so that twice as many follow the first ones. */
+const AT_ONCE_FIRST = 128;
 /** What no slow disk takes away. */
 const AT_ONCE_MIN = 32;
 /**
@@ -52,7 +54,7 @@ export class PutLimit {
     this.#clock = clock;
     this.#atOnceMin = atOnceMin;
     this.#atOnceMax = atOnceMax;
-    this.#atOnce = atOnceMax;
+    this.#atOnce = Math.min(AT_ONCE_FIRST, atOnceMax);
     this.#windowSinceMs = clock.monotonicMs();
   }
 
