@@ -396,3 +396,8 @@ export function awsError<C extends ErrorCode>(
   const build = AWS_ERRORS[code].message as (fields: ErrorFields<C>) => string | undefined;
   return new AwsError(code, build(fields), options);
 }
+
+/** What there is no room for now, and nothing was done about. */
+export function serverBusy(): AwsError {
+  return awsError("UNAVAILABLE", { text: "The server is busy. Retry the request." });
+}

@@ -105,15 +105,7 @@ export class Consumer implements AsyncIterable<RecordPage> {
     if (this.#isIterated) throw new Error("a consumer is iterated once");
     this.#isIterated = true;
     try {
-      for (;;) {
-        const queued = await this.#pages.next();
-        if (queued === undefined) return;
-        try {
-          yield queued.page;
-        } finally {
-          queued.finished();
-        }
-      }
+      yield* this.#pages.pages();
     } finally {
       this.close();
     }

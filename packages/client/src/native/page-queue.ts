@@ -70,6 +70,19 @@ export class PageQueue<P extends RecordPage = RecordPage> {
     }
   }
 
+  /** One after another until no more follow; each is finished when the next one is asked for. One reader. @throws what `fail` was given */
+  async *pages(): AsyncGenerator<P, void, void> {
+    for (;;) {
+      const queued = await this.next();
+      if (queued === undefined) return;
+      try {
+        yield queued.page;
+      } finally {
+        queued.finished();
+      }
+    }
+  }
+
   /** Some of them will not be read. */
   drop(isDropped: (page: P) => boolean): void {
     const dropped = this.#pages.filter(({ page }) => isDropped(page));

@@ -1,6 +1,6 @@
 /** The way of one request: admit, read the body, decide, call the operation, answer. Never throws, never leaks a permit. */
 import { errorMessage, type Logger, type World } from "@millrace/util";
-import { AwsError, awsError } from "../errors.ts";
+import { AwsError, awsError, serverBusy } from "../errors.ts";
 import { encodeException } from "../protocol/event-stream.ts";
 import type { SignatureVerifier } from "../protocol/sigv4.ts";
 import { CONTENT_TYPES, type Encoding } from "../protocol/wire-value.ts";
@@ -219,7 +219,7 @@ function respond(exchange: Exchange, status: number, headers: ResponseHeaders, p
 function refuseBusy(exchange: Exchange, context: ServeContext): void {
   const encoding: Encoding =
     exchange.headers["content-type"]?.startsWith(CONTENT_TYPES.cbor) === true ? "cbor" : "json";
-  const body = serializeError(encoding, awsError("UNAVAILABLE", { text: "The server is busy. Retry the request." }));
+  const body = serializeError(encoding, serverBusy());
   const headers: ResponseHeaders = {
     "x-amzn-RequestId": context.ids.next(),
     "x-amz-id-2": context.ids.nextExtended(),

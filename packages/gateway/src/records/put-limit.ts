@@ -1,5 +1,5 @@
 import { type Clock, KIB } from "@millrace/util";
-import { awsError } from "../errors.ts";
+import { awsError, serverBusy } from "../errors.ts";
 
 export interface PutLimitOptions {
   readonly clock: Clock;
@@ -36,9 +36,9 @@ const SHARE_BYTES = 256 * KIB;
 const WAIT_MS = 1_000;
 
 /**
- * How many puts are worked on at a time, large ones counted as many. More than the cluster can do make every one of them late, in the end too late to be of use
- * to anybody: then as many as it does within half a second are taken, and the others are refused before they have cost much. The fastest
- * put counts, not the mean: a shard without a leader delays its own, a cluster that is behind delays all.
+ * How many puts are worked on at a time, large ones counted as many. More than the cluster can do make every one of them late, in the
+ * end too late to be of use to anybody: then as many as it does within half a second are taken, and the others are refused before they
+ * have cost much. The fastest put counts, not the mean: a shard without a leader delays its own, a cluster that is behind delays all.
  */
 export class PutLimit {
   readonly #clock: Clock;
@@ -71,9 +71,7 @@ export class PutLimit {
     const shares = sharesOf(sizeBytes);
     if (this.#line.size === 0 && this.#hasRoom(shares)) this.#running += shares;
     else if (!(await this.#admitted(shares))) {
-      throw isRepetition
-        ? awsError("UNAVAILABLE", { text: "The server is busy. Retry the request." })
-        : awsError("CLUSTER_RATE_EXCEEDED", {});
+      throw isRepetition ? serverBusy() : awsError("CLUSTER_RATE_EXCEEDED", {});
     }
     try {
       return await put();

@@ -142,14 +142,8 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
     if (this.#isIterated) throw new Error("a consumer is iterated once");
     this.#isIterated = true;
     try {
-      for (;;) {
-        const queued = await this.#pages.next();
-        if (queued === undefined) return;
-        try {
-          if (this.#mayHandOut(queued.page.lease)) yield queued.page;
-        } finally {
-          queued.finished();
-        }
+      for await (const page of this.#pages.pages()) {
+        if (this.#mayHandOut(page.lease)) yield page;
       }
     } finally {
       await this.close();
