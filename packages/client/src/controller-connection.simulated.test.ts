@@ -68,6 +68,13 @@ test("a controller that hangs costs an attempt, not the call", async () => {
   await expect(executed).resolves.toMatchObject({ version: 1 });
 });
 
+test("a controller that hangs does not use up a short call", async () => {
+  begin(["stuck", "two", "three"]);
+  const executed = connection.execute(COMMAND, { timeoutMs: 1_000 });
+  expect(await clock.until(executed)).toBeLessThan(700);
+  await expect(executed).resolves.toMatchObject({ version: 1 });
+});
+
 test("a watch moves to another replica when its own is gone, and ends with the connection", async () => {
   const versions: number[] = [];
   connection.watch(({ version }) => versions.push(version));

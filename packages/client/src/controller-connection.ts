@@ -36,8 +36,9 @@ export interface ControllerConnectionOptions {
   readonly connect?: ConnectController;
 }
 
-/** A stopped leader must not use up the caller's whole time. */
-const ATTEMPT_TIMEOUT_MS = 2_000;
+/** A stopped leader must not use up the caller's whole time: half of it at most, where that is short. */
+const ATTEMPT_TIMEOUT_MAX_MS = 2_000;
+const ATTEMPT_TIMEOUT_SHARE = 0.5;
 const BACKOFF_MIN_MS = 10;
 const BACKOFF_MAX_MS = 100;
 /** Redirects followed at once; more mean that the replicas disagree, which takes time to pass. */
@@ -52,6 +53,8 @@ type CallOne<T> = (channel: ControllerChannel, options: ControllerCallOptions) =
 
 /** State of one call over its attempts. */
 interface CallState {
+  readonly deadlineMs: number;
+  readonly attemptTimeoutMs: number;
   attempts: number;
   redirects: number;
 }
@@ -126,10 +129,11 @@ class LeaderControllerConnection implements ControllerConnection {
     const { clock } = this.#options;
     const { signal } = options;
     const deadlineMs = clock.monotonicMs() + options.timeoutMs;
-    const call: CallState = { attempts: 0, redirects: 0 };
+    const attemptTimeoutMs = Math.min(ATTEMPT_TIMEOUT_MAX_MS, options.timeoutMs * ATTEMPT_TIMEOUT_SHARE);
+    const call: CallState = { deadlineMs, attemptTimeoutMs, attempts: 0, redirects: 0 };
     try {
       if (signal?.aborted === true) throw new TryAgain(0, { cause: signal.reason });
-      return await retryUntilDeadline(() => this.#attempt(call, deadlineMs, signal, callOne), {
+      return await retryUntilDeadline(() => this.#attempt(call, signal, callOne), {
         clock,
         deadlineMs,
         signal,
@@ -141,16 +145,11 @@ class LeaderControllerConnection implements ControllerConnection {
     }
   }
 
-  async #attempt<T>(
-    call: CallState,
-    deadlineMs: number,
-    signal: AbortSignal | undefined,
-    callOne: CallOne<T>,
-  ): Promise<T> {
+  async #attempt<T>(call: CallState, signal: AbortSignal | undefined, callOne: CallOne<T>): Promise<T> {
     if (this.#closed) throw new ControllerUnavailable("the connection is closed");
     const { clock } = this.#options;
     const address = this.#leaderAddress ?? this.#channels.address(this.#nextIndex);
-    const timeoutMs = Math.max(1, Math.min(ATTEMPT_TIMEOUT_MS, deadlineMs - clock.monotonicMs()));
+    const timeoutMs = Math.max(1, Math.min(call.attemptTimeoutMs, call.deadlineMs - clock.monotonicMs()));
     try {
       const value = await callOne(this.#channels.channelTo(address), { timeoutMs, signal });
       this.#leaderAddress = address;
