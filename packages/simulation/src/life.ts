@@ -36,6 +36,8 @@ export interface LifeOptions {
   readonly faults?: boolean;
   /** Whether processes die at named places of their code; drawn unless given. */
   readonly failpointCrashes?: boolean;
+  /** Machines that hardly get on, in some lives; in none unless this says so. */
+  readonly grayFaults?: boolean;
   /** A consumer group whose workers come and go, in some lives; in none unless this says so. */
   readonly consumerGroups?: boolean;
   /** Those who reshard streams and add and take away brokers; true unless given. */
@@ -75,7 +77,7 @@ export interface LifeResult {
 }
 
 const ZONES = ["a", "b", "c"];
-const NO_MORE_FAULTS: MoreFaults = { rare: false, controllerDisks: false, failpoints: false };
+const NO_MORE_FAULTS: MoreFaults = { rare: false, controllerDisks: false, failpoints: false, gray: false };
 const MIN_RETENTION_HOURS = 24;
 const START_UP_MAX_MS = 60_000;
 /** After everything is healed each writer is acknowledged again within it. */
@@ -136,8 +138,9 @@ class Life {
     const replaceBrokerAfterS = this.#random.between(3, 20);
     const checkpointEveryEntries = this.#random.magnitude(5, 500);
     const drawn = drawMoreFaults(this.#random);
-    const { failpointCrashes = drawn.failpoints } = options;
-    const more = this.#isPlain ? NO_MORE_FAULTS : { ...drawn, failpoints: failpointCrashes };
+    const { failpointCrashes = drawn.failpoints, grayFaults = false } = options;
+    const gray = grayFaults && drawn.gray;
+    const more = this.#isPlain ? NO_MORE_FAULTS : { ...drawn, failpoints: failpointCrashes, gray };
     this.#cluster = new SimulatedCluster({
       scheduler,
       random: this.#random,
@@ -255,6 +258,7 @@ class Life {
       sdk: (name, gateway) => this.#sdk(name, gateway),
       addPutter: (name, gateway) => this.#addPutter(name, gateway),
       addReader: (name, gateway) => this.#addReader(name, gateway),
+      repeatPuts: async (gateway) => this.#repeater?.repeatBy(this.#sdk(`repeater by ${gateway}`, gateway)),
       administration: () => {
         const process = this.#startClient("administration");
         const random = this.#random.fork("administration");

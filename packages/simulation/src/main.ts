@@ -15,6 +15,7 @@ interface Flags {
   readonly json: string | undefined;
   readonly histories: string | undefined;
   readonly failpoints: "on" | "off" | undefined;
+  readonly gray: boolean;
   readonly groups: boolean;
   readonly plain: boolean;
 }
@@ -50,6 +51,7 @@ const program = new Command("simulate")
       "whether processes die at named places; drawn for each life unless given",
     ).choices(["on", "off"]),
   )
+  .option("--no-gray", "without machines that hardly get on, as lives were before there were any")
   .option("--no-groups", "without consumer groups, as lives were before there were any")
   .option("--plain", "only the faults that the oldest seeds drew from", false)
   .option("--histories <file>", "appends what clients were told of consumers, a JSON object a line");
@@ -70,6 +72,7 @@ function run(flags: Flags, stray: readonly string[]): void {
   const own = {
     durationMs: flags.minutes * 60_000,
     isPlain: flags.plain,
+    grayFaults: flags.gray,
     consumerGroups: flags.groups && !flags.plain,
     ...(flags.failpoints === undefined ? {} : { failpointCrashes: flags.failpoints === "on" }),
   };

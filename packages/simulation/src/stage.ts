@@ -21,5 +21,7 @@ export interface Stage {
   /** Like the life's own, by way of one gateway. */
   readonly addPutter: (name: string, gateway: string) => void;
   readonly addReader: (name: string, gateway: string) => void;
+  /** What was put is put again by way of one gateway, once more than at the end. The scenario's `repeatsAtEnd` is needed for it. */
+  readonly repeatPuts: (gateway: string) => Promise<void>;
   readonly administration: () => BrokerAdministration;
 }

@@ -50,6 +50,11 @@ export class Repeater {
     this.#held.push({ request, records, dueMs });
   }
 
+  /** All that is held, at once, by way of this client. It stays held. */
+  async repeatBy(sdk: SimulatedSdk): Promise<void> {
+    await Promise.all(this.#held.map((held) => this.#repeat(held, sdk)));
+  }
+
   async #run(): Promise<void> {
     const { clock } = this.#options.sdk.process.world;
     while (!this.isStopped || this.#held.length > 0) {
@@ -59,8 +64,7 @@ export class Repeater {
     }
   }
 
-  async #repeat({ request, records }: Held): Promise<void> {
-    const { sdk } = this.#options;
+  async #repeat({ request, records }: Held, sdk = this.#options.sdk): Promise<void> {
     this.count++;
     try {
       const output = await sdk.send<PutRecordOutput | PutRecordsOutput>(request, 2);

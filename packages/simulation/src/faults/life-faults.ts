@@ -4,6 +4,7 @@ import type { SeededRandom } from "../world/random.ts";
 import { ControllerDisks } from "./controller-disks.ts";
 import { FAULT_KINDS, FaultDirector } from "./director.ts";
 import { FailpointCrashes, type FailpointCounts } from "./failpoints.ts";
+import { GRAY_FAULTS } from "./gray-faults.ts";
 import { RARE_FAULTS } from "./rare-faults.ts";
 
 /** Beside the faults that every life draws from. */
@@ -13,11 +14,14 @@ export interface MoreFaults {
   readonly controllerDisks: boolean;
   /** Processes die at named places of their code. */
   readonly failpoints: boolean;
+  /** Machines that live, and hardly get on. */
+  readonly gray: boolean;
 }
 
 const RARE_SHARE = 0.35;
 const CONTROLLER_DISKS_SHARE = 0.3;
 const FAILPOINTS_SHARE = 0.3;
+const GRAY_SHARE = 0.35;
 
 /** Each from a stream of its own: whoever has none of these lives as before they were known. */
 export function drawMoreFaults(random: SeededRandom): MoreFaults {
@@ -25,6 +29,7 @@ export function drawMoreFaults(random: SeededRandom): MoreFaults {
     rare: random.fork("has rare faults").chance(RARE_SHARE),
     controllerDisks: random.fork("has controller disks").chance(CONTROLLER_DISKS_SHARE),
     failpoints: random.fork("has failpoints").chance(FAILPOINTS_SHARE),
+    gray: random.fork("has gray faults").chance(GRAY_SHARE),
   };
 }
 
@@ -56,6 +61,7 @@ export class LifeFaults {
     };
     this.#directors = [direct("faults", FAULT_KINDS)];
     if (more.rare) this.#directors.push(direct("rare faults", RARE_FAULTS));
+    if (more.gray) this.#directors.push(direct("gray faults", GRAY_FAULTS));
     this.#controllerDisks = new ControllerDisks({ ...options, random: random.fork("controller disks") });
     this.#failpoints = new FailpointCrashes({ ...options, random: random.fork("failpoints") });
   }

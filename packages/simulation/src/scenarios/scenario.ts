@@ -3,6 +3,7 @@
  * Everything is checked in them as in any life.
  */
 import { HOUR_MS } from "@millrace/util";
+import type { SimulatedSdk } from "../clients/sdk.ts";
 import type { ClusterNode } from "../cluster/cluster.ts";
 import { type LifeOptions, type LifeResult, type LifeSettings, runLife } from "../life.ts";
 import type { Stage } from "../stage.ts";
@@ -53,6 +54,32 @@ export async function until(stage: Stage, what: string, isSo: () => boolean | Pr
     await stage.clock.sleep(50);
   }
   throw new Error(`it does not come to this: ${what}`);
+}
+
+/** Doubles the shards of every stream, or merges them two by two, and waits until all is done. */
+export async function reshard(stage: Stage, factor: 2 | 0.5 = 2): Promise<void> {
+  const { cluster, streams, clock } = stage;
+  // A client of one name draws one sequence of invocation ids: a second one's requests would be repetitions of the first one's.
+  const sdk = stage.sdk(`splitter at ${clock.monotonicMs()}`, (cluster.of("gateway")[0] as ClusterNode).machine.name);
+  for (const StreamName of streams) {
+    const { OpenShardCount } = await summaryOf(sdk, StreamName);
+    const TargetShardCount = OpenShardCount * factor;
+    await sdk.call("UpdateShardCount", { StreamName, TargetShardCount, ScalingType: "UNIFORM_SCALING" });
+    await until(stage, "the stream has as many shards", async () => {
+      const now = await summaryOf(sdk, StreamName);
+      return now.OpenShardCount === TargetShardCount && now.StreamStatus === "ACTIVE";
+    });
+  }
+}
+
+interface Summary {
+  readonly OpenShardCount: number;
+  readonly StreamStatus: string;
+}
+
+async function summaryOf(sdk: SimulatedSdk, StreamName: string): Promise<Summary> {
+  const output = await sdk.call<{ StreamDescriptionSummary: Summary }>("DescribeStreamSummary", { StreamName });
+  return output.StreamDescriptionSummary;
 }
 
 export function hosts({ state }: ClusterNode, groupId: number): boolean {

@@ -9,12 +9,19 @@ export type DiskVerb = "open" | "read" | "write" | "datasync" | "truncate" | "re
 export interface DiskBehaviour {
   /** Times as long as usual. */
   slowness: number;
+  /** It takes what it is told, and does nothing. */
+  isStalled: boolean;
   /** Of each operation. */
   readErrorChance: number;
   syncErrorChance: number;
 }
 
-export const HEALTHY_DISK: Readonly<DiskBehaviour> = { slowness: 1, readErrorChance: 0, syncErrorChance: 0 };
+export const HEALTHY_DISK: Readonly<DiskBehaviour> = {
+  slowness: 1,
+  isStalled: false,
+  readErrorChance: 0,
+  syncErrorChance: 0,
+};
 
 /** What happens around an operation. Either may end the process: then nothing that follows takes effect. */
 export interface DiskHooks {
@@ -29,6 +36,7 @@ const SYNC_SPREAD_US = 400;
 const SYNC_SPIKE_US = 20_000;
 const SPIKE_CHANCE = 0.003;
 const BYTES_PER_US = 400;
+const STALL_STEP_US = 5_000;
 
 export interface DiskOptions {
   readonly scheduler: Scheduler;
@@ -57,9 +65,13 @@ export function simulatedDisk(options: DiskOptions): Disk {
   };
 
   const perform = async <T>(verb: DiskVerb, path: string, sizeBytes: number, action: () => Promise<T>): Promise<T> => {
-    await new Promise<void>((resolve) => {
-      scheduler.schedule(timeUs(verb, sizeBytes), owner, EventKind.disk, resolve);
-    });
+    let waitUs = timeUs(verb, sizeBytes);
+    do {
+      await new Promise<void>((resolve) => {
+        scheduler.schedule(waitUs, owner, EventKind.disk, resolve);
+      });
+      waitUs = STALL_STEP_US;
+    } while (behaviour.isStalled);
     hooks.before(verb, path);
     if (!owner.isAlive) throw systemError("EIO", path);
     if (verb === "read" && random.chance(behaviour.readErrorChance)) throw systemError("EIO", path);

@@ -38,6 +38,8 @@ export class Process implements Owner {
   readonly held: ScheduledEvent[] = [];
   isAlive = true;
   isPaused = false;
+  turnUs: number;
+  turnEnd: ScheduledEvent | undefined;
   /** Its death, by its own will: what `onFatal` leads to. */
   exitReason: string | undefined;
 
@@ -46,6 +48,7 @@ export class Process implements Owner {
     this.name = name;
     this.number = number;
     this.machine = machine;
+    this.turnUs = machine.processTurnUs;
     const own = random.fork(`process ${machine.bootCount}`);
     this.logger = new SimulatedLogger(name, log) as unknown as Logger;
     this.world = {
@@ -86,9 +89,12 @@ export class Machine implements Owner {
   readonly diskHooks: DiskHooks = { before: () => undefined, after: () => undefined };
   /** Its process passes a place where it may be made to die. */
   onFailpoint: (name: FailpointName) => void = () => undefined;
+  processTurnUs = 0;
   /** Events of the machine itself: its kernel's. */
   readonly isAlive = true;
   readonly isPaused = false;
+  readonly turnUs = 0;
+  readonly turnEnd = undefined;
   readonly held: ScheduledEvent[] = [];
   readonly #log: LogSink;
   readonly #onDeath: MachineOptions["onDeath"];
@@ -148,6 +154,15 @@ export class Machine implements Owner {
     if (process === undefined || !process.isPaused) return;
     process.isPaused = false;
     this.scheduler.release(process);
+  }
+
+  /** Somebody else uses the processor: its process takes so long for each event. 0: nobody does. */
+  setTurn(turnUs: number): void {
+    this.processTurnUs = turnUs;
+    const { process } = this;
+    if (process === undefined) return;
+    process.turnUs = turnUs;
+    if (turnUs === 0) this.scheduler.release(process);
   }
 
   /** Somebody else uses the disk up to the last bytes. @returns what gives them back */

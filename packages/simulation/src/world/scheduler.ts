@@ -9,7 +9,11 @@ export interface Owner {
   readonly number: number;
   isAlive: boolean;
   isPaused: boolean;
-  /** What came due meanwhile, in order. */
+  /** How long it is busy with an event, which is 0 unless it has too little of a processor. */
+  turnUs: number;
+  /** When it is no longer busy. */
+  turnEnd: ScheduledEvent | undefined;
+  /** What came due while it was stopped or busy, in order. */
   readonly held: ScheduledEvent[];
 }
 
@@ -22,6 +26,8 @@ export interface ScheduledEvent {
   readonly kind: EventKind;
   readonly owner: Owner;
   run: (() => void) | undefined;
+  /** Not its own event, but the end of its turn: whether it is stopped or not. */
+  readonly isTurnEnd?: boolean;
 }
 
 /** More looks at the clock than any turn needs: whoever waits for it to move on, in a turn, waits for ever. */
@@ -82,6 +88,8 @@ export class Scheduler {
 
   /** It goes on: what it missed happens now, in order. */
   release(owner: Owner): void {
+    if (owner.turnEnd !== undefined) this.cancel(owner.turnEnd);
+    owner.turnEnd = undefined;
     const held = owner.held.splice(0);
     for (const event of held) {
       event.atUs = this.nowUs;
@@ -132,7 +140,11 @@ export class Scheduler {
   #run(event: ScheduledEvent): void {
     const { owner, run, kind } = event;
     if (run === undefined || !owner.isAlive) return;
-    if (owner.isPaused) {
+    if (event.isTurnEnd === true) {
+      this.#endTurn(owner, event.atUs);
+      return;
+    }
+    if (owner.isPaused || owner.turnEnd !== undefined) {
       owner.held.push(event);
       return;
     }
@@ -140,8 +152,25 @@ export class Scheduler {
     this.nowUs = event.atUs;
     this.#clockReads = 0;
     event.run = undefined;
+    if (owner.turnUs > 0) this.#beginTurn(owner);
     this.trace.event(event.atUs, kind, owner.number);
     this.enter(owner, run);
+  }
+
+  #beginTurn(owner: Owner): void {
+    const atUs = this.nowUs + owner.turnUs;
+    owner.turnEnd = { atUs, sequence: this.#sequence++, kind: EventKind.timer, owner, run: () => {}, isTurnEnd: true };
+    this.#push(owner.turnEnd);
+  }
+
+  #endTurn(owner: Owner, nowUs: number): void {
+    owner.turnEnd = undefined;
+    if (owner.isPaused) return;
+    let next = owner.held.shift();
+    while (next !== undefined && next.run === undefined) next = owner.held.shift();
+    if (next === undefined) return;
+    next.atUs = nowUs;
+    this.#run(next);
   }
 
   #push(event: ScheduledEvent): void {
