@@ -70,10 +70,13 @@ test("O01: a broker on another disk lacks all that the earlier one had, until it
 function timeOf(brokers: number, clocks: readonly number[]): number {
   const liveness = new Liveness();
   liveness.begin(0);
-  for (const [i, nowMs] of clocks.entries()) {
-    liveness.heartbeat({ nodeId: `b${i}/1`, nowMs, ledGroups: [], deletedGroups: [], loads: [] } as never, 100);
-  }
-  return liveness.clusterNowMs(brokers, 100);
+  for (const [i, nowMs] of clocks.entries()) liveness.heartbeat(showing(`b${i}/1`, nowMs), 100);
+  const nodeIds = clocks.map((_, i) => `b${i}/1`);
+  return liveness.clusterNowMs(nodeIds, brokers, 100);
+}
+
+function showing(nodeId: string, nowMs: number): never {
+  return { nodeId, nowMs, ledGroups: [], deletedGroups: [], loads: [] } as never;
 }
 
 test("of three clocks one may show anything", () => {
@@ -85,6 +88,15 @@ test("of two clocks that disagree neither is believed, while a third is not hear
   expect(timeOf(3, [1_000_000, 5_000_000])).toBe(0);
   expect(timeOf(3, [5_000_900, 5_000_000])).toBe(5_000_000);
   expect(timeOf(3, [5_000_000])).toBe(0);
+});
+
+test("a broker whose disk was lost is one clock, and not two", () => {
+  const liveness = new Liveness();
+  liveness.begin(0);
+  liveness.heartbeat(showing("b0/1", 5_000_000), 100);
+  liveness.heartbeat(showing("b1/1", 9_000_000), 100);
+  liveness.heartbeat(showing("b1/2", 9_000_001), 100);
+  expect(liveness.clusterNowMs(["b0/1", "b1/2", "b2/1"], 3, 100)).toBe(0);
 });
 
 test("the more clocks there are, the more may be wrong", () => {

@@ -92,13 +92,16 @@ export class Liveness {
 
   /**
    * The time as clocks that are right show it, of which there are more than of wrong ones among `brokers` (all there are, also those
-   * that are down); 0 while it is not known. Two clocks that disagree, with a third not heard, say that one of them is wrong, and not
+   * that are down); 0 while it is not known. `nodeIds` are one of each: a broker whose disk was lost was heard a moment ago as the
+   * one before as well, and is not two clocks. Two clocks that disagree, with a third not heard, say that one of them is wrong, and not
    * which: by a time that is too late records would be deleted at once, and with one that is too early stored as if they had expired.
    */
-  clusterNowMs(brokers: number, nowMs: number): number {
+  clusterNowMs(nodeIds: readonly string[], brokers: number, nowMs: number): number {
     const clocks: number[] = [];
-    for (const [nodeId, { heartbeat, atMs }] of this.#heard) {
-      if (heartbeat.nowMs > 0 && this.isAlive(nodeId, nowMs)) clocks.push(heartbeat.nowMs + Math.floor(nowMs - atMs));
+    for (const nodeId of nodeIds) {
+      const heard = this.#heard.get(nodeId);
+      if (heard === undefined || heard.heartbeat.nowMs <= 0 || !this.isAlive(nodeId, nowMs)) continue;
+      clocks.push(heard.heartbeat.nowMs + Math.floor(nowMs - heard.atMs));
     }
     if (clocks.length * 2 <= brokers) return 0;
     clocks.sort((one, other) => one - other);

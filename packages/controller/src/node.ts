@@ -216,8 +216,9 @@ export class ControllerNode implements StateMachine {
   /** The cluster's; 0 while too few brokers are heard. */
   get #clusterNowMs(): number {
     // As many as there are to be, while some have not registered yet.
-    const brokers = Math.max(newestIncarnations(this.#state).length, this.#state.replicationFactor);
-    return this.#liveness.clusterNowMs(brokers, this.#clock.monotonicMs());
+    const nodeIds = newestIncarnations(this.#state).map(({ nodeId }) => nodeId);
+    const brokers = Math.max(nodeIds.length, this.#state.replicationFactor);
+    return this.#liveness.clusterNowMs(nodeIds, brokers, this.#clock.monotonicMs());
   }
 
   async status(signal: AbortSignal): Promise<ClusterStatus> {

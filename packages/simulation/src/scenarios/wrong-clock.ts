@@ -1,8 +1,28 @@
 import { DAY_MS } from "@millrace/util";
-import { type Scenario, until } from "./scenario.ts";
+import type { ClusterNode } from "../cluster/cluster.ts";
+import type { Stage } from "../stage.ts";
+import { reshard, type Scenario, until } from "./scenario.ts";
 
 /** Longer than the controllers take to call a broker down, and a broker to hear of the time again. */
 const AWAY_MS = 6_000;
+
+/** All of one zone. @returns a broker there, and one of another zone */
+function setClocksWrong({ cluster }: Stage): [wrong: ClusterNode, other: ClusterNode] {
+  const [wrong, other] = cluster.of("broker");
+  if (wrong === undefined || other === undefined) throw new Error("there are brokers");
+  for (const { machine } of cluster.nodes) {
+    if (machine.az === wrong.machine.az) machine.clock.offsetMs = -30 * DAY_MS;
+  }
+  return [wrong, other];
+}
+
+/** Puts go on until what has expired is thrown away. */
+async function awaitExpiry(stage: Stage): Promise<void> {
+  const brokers = stage.cluster.of("broker");
+  await until(stage, "all brokers are there", () => brokers.every(({ state }) => state.broker !== undefined));
+  await stage.clock.sleep(2 * AWAY_MS);
+  await stage.progress(20_000);
+}
 
 export const clockIsWrongWhileABrokerIsAway: Scenario = {
   name: "a zone's clocks are a month slow, while a broker of another zone is away",
@@ -11,19 +31,31 @@ export const clockIsWrongWhileABrokerIsAway: Scenario = {
   play: async (stage) => {
     const { cluster, clock, progress } = stage;
     await progress(20_000);
-    const brokers = cluster.of("broker");
-    const [wrong, away] = brokers;
-    if (wrong === undefined || away === undefined) throw new Error("there are brokers");
-    for (const { machine } of cluster.nodes) {
-      if (machine.az === wrong.machine.az) machine.clock.offsetMs = -30 * DAY_MS;
-    }
+    const [, away] = setClocksWrong(stage);
     cluster.kill(away);
     await clock.sleep(AWAY_MS);
     for (let round = 0; round < 4; round++) await progress(20_000);
     cluster.start(away);
-    await until(stage, "all brokers are there", () => brokers.every(({ state }) => state.broker !== undefined));
-    // Long enough for what has expired to be thrown away.
-    await clock.sleep(2 * AWAY_MS);
+    await awaitExpiry(stage);
+  },
+};
+
+/** The controllers have heard of each of its disks within the time for which they count a broker as alive. */
+export const clockIsWrongWhileDisksAreLost: Scenario = {
+  name: "a zone's clocks are a month slow, and its broker loses one disk after another",
+  asks: "Is one wrong clock that is heard under several names taken for a majority of clocks?",
+  seeds: ["1", "2"],
+  play: async (stage) => {
+    const { cluster, progress } = stage;
     await progress(20_000);
+    const [wrong] = setClocksWrong(stage);
+    for (let disks = 0; disks < 2; disks++) {
+      cluster.replaceDisk(wrong);
+      cluster.start(wrong);
+      // In a shard that has records none gets an earlier time than those.
+      await reshard(stage);
+      await progress(20_000);
+    }
+    await awaitExpiry(stage);
   },
 };
