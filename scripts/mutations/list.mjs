@@ -203,8 +203,15 @@ export const MUTATIONS = [
     name: "a request that is repeated after a reshard does not ask the closed shards",
     scenario: "puts are repeated late: every shard was split",
     file: "gateway/dist/records/put-records.js",
-    find: "isRepetition(request) ? await storing.settle(view, positions) : positions",
+    find: "this.#isRepetition ? await this.#settle(view, positions) : positions",
     replace: "positions",
+  },
+  {
+    name: "a repeated request is not looked for in shards that its gateway learns of while it is under way",
+    scenario: "puts are repeated late: by way of a gateway that does not know of two reshards yet",
+    file: "gateway/dist/records/put-records.js",
+    find: "this.#isRepetition ? await this.#settle(view, positions) : positions",
+    replace: "this.#isRepetition && reroutes === 0 ? await this.#settle(view, positions) : positions",
   },
   {
     name: "a clock that is set forward hides from a repeated request the shards that were closed before",
@@ -222,6 +229,13 @@ export const MUTATIONS = [
     replace: "return first;",
   },
   {
+    name: "a broker is as many clocks as it had disks",
+    scenario: "a zone's clocks are a month slow, and its broker loses one disk after another",
+    file: "controller/dist/node.js",
+    find: "newestIncarnations(this.#state).map(({ nodeId }) => nodeId)",
+    replace: "[...this.#state.brokers.keys()]",
+  },
+  {
     name: "an append whose outcome is unknown is sent to the next shard",
     scenario: "the answers to appends do not arrive, and their shards are split",
     file: "gateway/dist/records/put-records.js",
@@ -230,7 +244,7 @@ export const MUTATIONS = [
   },
   {
     name: "what stands beside records of which nobody knows is put again as another batch",
-    seed: "930144",
+    scenario: "puts are repeated late: shards were merged and split again, and some of the first ones cannot be asked",
     file: "gateway/dist/records/put-records.js",
     find: "if (this.#unknown.length === 0 || ",
     replace: "if (true || ",

@@ -87,6 +87,13 @@ const REGRESSIONS: readonly {
     bug: "a put that may have been stored was told that its stream is not there, by a gateway that knew too little",
   },
   {
+    seed: "1200047",
+    durationMs: 30_000,
+    isPlain: false,
+    consumerGroups: true,
+    bug: "a put was repeated by way of a gateway that did not know yet of the closed shard that had it, and was stored again",
+  },
+  {
     seed: "930075",
     durationMs: 30_000,
     isPlain: false,

@@ -91,7 +91,7 @@ export async function storeRecords(
   const storing = new Storing(services, request, put, outcome);
   const all = put.count === 1 ? [0] : positionsBelow(put.count);
   const positions = view.stream.faults ? all.filter((position) => !storing.failByFault(view, position)) : all;
-  await storing.store(view, isRepetition(request) ? await storing.settle(view, positions) : positions, 0);
+  await storing.store(view, positions, 0);
   noteOutcome(services, put, outcome, startedAtMs);
   services.failpoint?.("put.before-answer");
   return outcome;
@@ -148,6 +148,9 @@ class Storing {
   readonly #outcome: PutOutcome;
   readonly #identity: Buffer;
   readonly #quotas: boolean;
+  readonly #isRepetition: boolean;
+  /** Groups of shards that are closed, and have none of this request's records but those that they answered for. */
+  readonly #settled = new Set<number>();
   /** Positions of which nobody could say whether they are stored. */
   readonly #unknown: number[] = [];
 
@@ -158,6 +161,7 @@ class Storing {
     this.#outcome = outcome;
     this.#identity = putIdentity(request, stream.streamId, services.random);
     this.#put = distributesByItself(outcome.view) ? { ...put, distributedBy: this.#identity } : put;
+    this.#isRepetition = isRepetition(request);
     this.#quotas = services.hasQuotas && stream.mode === "PROVISIONED";
   }
 
@@ -166,11 +170,11 @@ class Storing {
    * first as the attempt did: it answers with what it has, or that it is closed and has not got it.
    * @returns the positions that no closed shard has
    */
-  async settle(view: StreamView, positions: readonly number[]): Promise<readonly number[]> {
+  async #settle(view: StreamView, positions: readonly number[]): Promise<readonly number[]> {
     const fromS = closedLatelyFromS(view);
     let left = positions;
     for (const shard of view.shards) {
-      if (shard.open || shard.shard.closedAtS < fromS) continue;
+      if (shard.open || shard.shard.closedAtS < fromS || this.#settled.has(shard.groupId)) continue;
       const part = partWithin(this.#put, shard, left);
       if (part === undefined) continue;
       this.#services.failpoint?.("put.before-ask-closed-shard");
@@ -193,7 +197,9 @@ class Storing {
   }
 
   async store(view: StreamView, positions: readonly number[], reroutes: number): Promise<void> {
-    const parts = partsOf(this.#put, view, positions);
+    // After a reshard as well: an earlier attempt may have known of more shards than this gateway did when it began, closed by now.
+    const left = this.#isRepetition ? await this.#settle(view, positions) : positions;
+    const parts = partsOf(this.#put, view, left);
     const [only] = parts;
     const closed: ShardPart[] = [];
     const storePart = async (part: ShardPart): Promise<void> => {
@@ -217,6 +223,7 @@ class Storing {
     try {
       await this.#appendFitting(part);
     } catch (error) {
+      if (error instanceof ShardClosed) this.#settled.add(part.shard.groupId);
       if (error instanceof ShardClosed && reroutes < REROUTES_MAX) return false;
       if (error instanceof ShardGone) {
         // A closed one is deleted when its last record is too old.
@@ -233,7 +240,7 @@ class Storing {
 
   /** Nothing was stored, now or by an earlier attempt: who wrote too much is told so, and comes again more slowly. */
   #isRefusedForLoad(error: unknown): boolean {
-    return error instanceof ShardUnavailable && error.reason === "overloaded" && !isRepetition(this.#request);
+    return error instanceof ShardUnavailable && error.reason === "overloaded" && !this.#isRepetition;
   }
 
   #failUnknown(part: ShardPart, kind: PutFailure["kind"] = "unavailable"): void {

@@ -5,6 +5,8 @@ import {
   repetitionsAfterAReshard,
   repetitionsAfterARestart,
   repetitionsAfterReshardsAndAClockStep,
+  repetitionsBesideAClosedShardThatIsAway,
+  repetitionsByAStaleGateway,
 } from "./late-repetitions.ts";
 import {
   replicaIsFilledPastItsFirstStay,
@@ -12,7 +14,7 @@ import {
   replicaReturnsWithoutItsVote,
 } from "./returning-replica.ts";
 import { headerRots } from "./rotten-header.ts";
-import { clockIsWrongWhileABrokerIsAway } from "./wrong-clock.ts";
+import { clockIsWrongWhileABrokerIsAway, clockIsWrongWhileDisksAreLost } from "./wrong-clock.ts";
 import type { Scenario } from "./scenario.ts";
 import { unknownAppendsMeetAReshard } from "./unknown-append.ts";
 
@@ -26,7 +28,10 @@ export const SCENARIOS: readonly Scenario[] = [
   repetitionsAfterAClockStep,
   repetitionsAfterAReshard,
   repetitionsAfterReshardsAndAClockStep,
+  repetitionsByAStaleGateway,
+  repetitionsBesideAClosedShardThatIsAway,
   headerRots,
   clockIsWrongWhileABrokerIsAway,
+  clockIsWrongWhileDisksAreLost,
   consumerGroupGoesOn,
 ];

@@ -1,23 +1,28 @@
-import { listShards, type Shard } from "../clients/reader.ts";
-import type { SimulatedSdk } from "../clients/sdk.ts";
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Stage } from "../stage.ts";
-import { type Scenario, until } from "./scenario.ts";
+import { cut, reshard, type Scenario } from "./scenario.ts";
 
 /** Of each writer: enough for a snapshot of every shard. */
 const PUTS_BEFORE = 12;
 const MINUTE_MS = 60_000;
+/** Less than a gateway waits for the children of a closed shard, more than a request takes to find it closed. */
+const STALE_MS = 500;
 
 /** What is repeated at the end was put before all of this. */
-function lateRepetitions(name: string, asks: string, meanwhile: (stage: Stage) => Promise<void>): Scenario {
+function lateRepetitions(
+  name: string,
+  asks: string,
+  meanwhile: (stage: Stage) => Promise<void>,
+  { before = PUTS_BEFORE, seeds = ["1", "3"] }: { before?: number; seeds?: readonly string[] } = {},
+): Scenario {
   return {
     name: `puts are repeated late: ${name}`,
     asks,
-    seeds: ["1", "3"],
+    seeds,
     settings: { checkpointEveryEntries: 5 },
     repeatsAtEnd: true,
     play: async (stage) => {
-      for (let round = 0; round < PUTS_BEFORE; round++) await stage.progress(20_000);
+      for (let round = 0; round < before; round++) await stage.progress(20_000);
       await meanwhile(stage);
       await stage.progress(20_000);
     },
@@ -59,27 +64,45 @@ export const repetitionsAfterReshardsAndAClockStep = lateRepetitions(
   },
 );
 
-/** Doubles the shards of every stream, once no other reshard is under way. */
-async function reshard(stage: Stage): Promise<void> {
-  const { cluster, streams } = stage;
-  const sdk = stage.sdk("splitter", (cluster.of("gateway")[0] as ClusterNode).machine.name);
-  for (const StreamName of streams) {
-    const before = await openShards(sdk, StreamName);
-    const TargetShardCount = before.length * 2;
-    await sdk.call("UpdateShardCount", { StreamName, TargetShardCount, ScalingType: "UNIFORM_SCALING" });
-    await until(stage, "the shards are split", async () => {
-      return (await openShards(sdk, StreamName)).length === TargetShardCount;
-    });
-  }
-}
-
-async function openShards(sdk: SimulatedSdk, stream: string): Promise<Shard[]> {
-  const shards = await listShards(sdk, stream);
-  return shards.filter(({ SequenceNumberRange }) => SequenceNumberRange.EndingSequenceNumber === undefined);
-}
-
 export const repetitionsAfterAReshard = lateRepetitions(
   "every shard was split",
   "Is what the parents have stored not stored again in their children?",
   reshard,
+);
+
+/** It found that those closed shards were not asked of which a gateway learned on its way. */
+export const repetitionsByAStaleGateway = lateRepetitions(
+  "by way of a gateway that does not know of two reshards yet",
+  "Is what children stored, who have children of their own, not stored again when both are news to the gateway?",
+  async (stage) => {
+    const { cluster, clock, progress, repeatPuts } = stage;
+    const [, stale] = cluster.of("gateway") as [ClusterNode, ClusterNode];
+    const mend = cut(stage, cluster.of("controller"), [stale]);
+    await reshard(stage);
+    for (let round = 0; round < PUTS_BEFORE; round++) await progress(20_000);
+    await reshard(stage);
+    const repeated = repeatPuts(stale.machine.name);
+    await clock.sleep(STALE_MS);
+    mend();
+    await repeated;
+  },
+);
+
+export const repetitionsBesideAClosedShardThatIsAway = lateRepetitions(
+  "shards were merged and split again, and some of the first ones cannot be asked",
+  "Is what stands in one shard beside records of others, of which nobody knows, not stored again?",
+  async (stage) => {
+    const { cluster, progress, repeatPuts } = stage;
+    await reshard(stage);
+    await reshard(stage, 0.5);
+    for (let round = 0; round < PUTS_BEFORE; round++) await progress(20_000);
+    await reshard(stage);
+    const [gateway] = cluster.of("gateway") as [ClusterNode];
+    const [broker] = cluster.of("broker") as [ClusterNode];
+    const mend = cut(stage, [broker], [gateway]);
+    await repeatPuts(gateway.machine.name);
+    mend();
+  },
+  // What is held for repetition is to be of the merged shards, and these seeds' leaders are spread so that it matters.
+  { before: 1, seeds: ["14", "15"] },
 );
