@@ -1,4 +1,5 @@
 import type { FaultKind } from "./fault.ts";
+import { blockAll } from "./network-faults.ts";
 
 /** It answers, so nobody takes it for dead; it does nothing in time. */
 export const GRAY_FAULTS: readonly FaultKind[] = [
@@ -19,6 +20,15 @@ export const GRAY_FAULTS: readonly FaultKind[] = [
       return () => {
         node.machine.diskBehaviour.isStalled = false;
       };
+    },
+  },
+  {
+    // Gateways go on with what they know, and brokers with what they were told to be.
+    name: "hears no controller",
+    durationMs: [1_000, 20_000],
+    begin: ({ cluster, random }) => {
+      const deaf = random.pick([...cluster.of("gateway"), ...cluster.of("broker")]).machine.name;
+      return blockAll(cluster.of("controller").map(({ machine }) => cluster.network.link(machine.name, deaf)));
     },
   },
   {
