@@ -92,7 +92,7 @@ export class JournalLogStore implements LogStore {
       onIndexed: (records) => this.#markIndexed(records),
       onWritten: (sizeBytes) => space.taken(sizeBytes),
       onSync: parts.onSync,
-      onFailure: (error) => this.#fail(error),
+      onFailure: (error) => this.#failed(error),
       failpoint,
     });
     this.#reclaimer = new Reclaimer(
@@ -275,6 +275,11 @@ export class JournalLogStore implements LogStore {
     this.#failureListeners.push(listener);
   }
 
+  /** Its files are not what they were taken for. */
+  fail(cause: unknown): void {
+    if (!this.#closed) this.#writer.fail(cause);
+  }
+
   stats(): LogStoreStats {
     return {
       segments: this.#segments.count,
@@ -414,7 +419,7 @@ export class JournalLogStore implements LogStore {
     else this.#truncationsQueued.delete(groupId);
   }
 
-  #fail(error: StoreFailed): void {
+  #failed(error: StoreFailed): void {
     const pending = [...this.#pendingWrites];
     this.#pendingWrites.clear();
     for (const reject of pending) reject(error);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realWorld } from "@millrace/util";
@@ -81,6 +81,20 @@ test("what was written is there after reopening", async () => {
   await expect(again.read(8, 3, 6, { bytesMax: 1 })).rejects.toMatchObject({ code: "ENTRIES_TRUNCATED" });
   await expect(again.read(8, 7, 7, { bytesMax: 1 })).rejects.toMatchObject({ code: "ENTRIES_MISSING" });
   await again.close();
+});
+
+test("D21 it fails when its folder is gone, though its files can still be written", async () => {
+  const store = await openLogStore(world, options());
+  await store.write([{ groupId: 7, entries: entries(1, 5, 2) }]);
+  const failure = new Promise<Error>((resolve) => store.onFailure(resolve));
+  const elsewhere = `${directory}.gone`;
+  renameSync(directory, elsewhere);
+  expect(await failure).toMatchObject({ code: "STORE_FAILED", cause: { code: "ENOENT" } });
+  await expect(store.write([{ groupId: 7, entries: entries(6, 6, 2) }])).rejects.toMatchObject({
+    code: "STORE_FAILED",
+  });
+  renameSync(elsewhere, directory);
+  await store.close();
 });
 
 test("a destroyed index is made anew from the journal", async () => {

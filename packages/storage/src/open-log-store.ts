@@ -53,8 +53,10 @@ export async function openLogStore(world: World, options: LogStoreOptions, open:
     const reservedBytes = options.reservedFreeBytes;
     const onAnswer = (freeBytes: number): void =>
       void ballast.restore(freeBytes, reservedBytes).catch(onBackgroundError);
-    const space = await SpaceGuard.open({ disk, clock, directory: journalDirectory, reservedBytes, onAnswer });
-    const store = new JournalLogStore({
+    let store: JournalLogStore | undefined;
+    const onGone = (error: unknown): void => store?.fail(error);
+    const space = await SpaceGuard.open({ disk, clock, directory: journalDirectory, reservedBytes, onAnswer, onGone });
+    store = new JournalLogStore({
       world,
       options,
       journalDirectory,

@@ -9,6 +9,8 @@ export interface SpaceGuardOptions {
   readonly reservedBytes: number;
   /** Whenever the disk has said how much is free. */
   readonly onAnswer: (freeBytes: number) => void;
+  /** The directory is not there any more: what is written to files that are open is gone when the process ends. */
+  readonly onGone: (error: unknown) => void;
 }
 
 /** Foresees a full disk: what is free, as last asked, less what was taken since. */
@@ -18,6 +20,7 @@ export class SpaceGuard {
   readonly #directory: string;
   readonly #reservedBytes: number;
   readonly #onAnswer: (freeBytes: number) => void;
+  readonly #onGone: (error: unknown) => void;
   #freeBytes: number;
   #takenBytes = 0;
   #timer: Timer | undefined;
@@ -30,6 +33,7 @@ export class SpaceGuard {
     this.#directory = options.directory;
     this.#reservedBytes = options.reservedBytes;
     this.#onAnswer = options.onAnswer;
+    this.#onGone = options.onGone;
     this.#freeBytes = freeBytes;
   }
 
@@ -78,8 +82,9 @@ export class SpaceGuard {
       // What was written while it answered may or may not be counted: stay on the safe side.
       this.#takenBytes -= takenBefore;
       this.#onAnswer(this.#freeBytes);
-    } catch {
-      // Nothing is known: what is free by the last answer keeps shrinking, and the next interval asks again.
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") this.#onGone(error);
+      // Else nothing is known: what is free by the last answer keeps shrinking, and the next interval asks again.
     }
   }
 

@@ -34,7 +34,7 @@ const NOTES: Readonly<Record<string, string>> = {
   D03: "Thirty kills in each of three simulated clusters; `npm run bench -- --only failover` kills real leaders, `npm run chaos` under load.",
   D08: "Under load, filled, restarted while full, freed: `npm run chaos`, on a disk of its own.",
   D14: "Simulated. Leadership stays: a leader's slow disk does not delay its puts, for the two others acknowledge them.",
-  D21: "An empty controller has no vote before the others have filled it and taken it in as a new member; `millrace status` says so meanwhile. A folder that goes while the process runs is noticed at its next start.",
+  D21: "An empty controller has no vote before the others have filled it and taken it in as a new member; `millrace status` says so meanwhile. A process whose folder goes ends itself within a second or two, and comes back as an empty one.",
   O01: "Pods by `npm run k8s-e2e`: a broker is ready when the controllers know that its replicas have caught up. 20 GB a broker, and `kubectl drain`, which needs an API server: not tried.",
   O03: "`npm run k8s-e2e` stops pods with their grace, and without any.",
   O05: "400 streams by `npm run long`; so far it passed with 8 (`--share 0.02`). On pods, with the alerts that fire and resolve: `npm run k8s-e2e`.",

@@ -133,7 +133,7 @@ export class JournalWriter {
       }
       this.#indexDurable();
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -250,7 +250,8 @@ export class JournalWriter {
     });
   }
 
-  #fail(cause: unknown): void {
+  /** For good: what is not durable yet never will be, as far as anybody is told. */
+  fail(cause: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = new StoreFailed("the journal cannot be written any more", { cause });
     this.#queue = [];
