@@ -146,6 +146,15 @@ test("a record's hash key left over from another request is not seen again", () 
   expect(put({}).hashKeyLengths[0]).toBe(0);
 });
 
+test("half a surrogate pair at the end of a key does not join the other half in the next one", () => {
+  const body =
+    '{"StreamName":"s","Records":[{"PartitionKey":"a\\ud83d","Data":""},{"PartitionKey":"\\ude00b","Data":""},' +
+    '{"PartitionKey":"third","Data":""}]}';
+  const batch = parsePut("PutRecords", "json", Buffer.from(body));
+  const keys = ["a\ufffd", "\ufffdb", "third"].map((key) => ({ key: Buffer.from(key).toString("hex") }));
+  expect(contents(batch)).toMatchObject({ records: keys });
+});
+
 describe("hash keys", () => {
   test("MD5 agrees with OpenSSL at every length", () => {
     const words = new Uint32Array(4);

@@ -77,7 +77,13 @@ function batchOf(
     dryRun: DryRun === true,
     sequenceNumberForOrdering,
     count,
-    keys: Buffer.from(entries.map((entry) => (entry.PartitionKey ?? "") + (entry.ExplicitHashKey ?? "")).join("")),
+    // Each by itself: half a surrogate pair at the end of one key must not join the other half at the start of the next.
+    keys: Buffer.concat(
+      entries.flatMap(({ PartitionKey = "", ExplicitHashKey = "" }) => [
+        Buffer.from(PartitionKey),
+        Buffer.from(ExplicitHashKey),
+      ]),
+    ),
     keyOffsets: new Uint32Array(count),
     keyLengths: new Uint32Array(count),
     hashKeyOffsets: new Uint32Array(count),
