@@ -1,5 +1,6 @@
 import { executeCommand } from "../control.ts";
 import { awsError } from "../errors.ts";
+import { checkTagKeys, checkTags } from "../tags.ts";
 import { defineOperation } from "./operation.ts";
 
 export const createStream = defineOperation("CreateStream", async (input, services, request) => {
@@ -11,6 +12,8 @@ export const createStream = defineOperation("CreateStream", async (input, servic
   if (mode === "ON_DEMAND" && ShardCount !== undefined) {
     throw awsError("INVALID_ARGUMENT", { text: "ShardCount must not be specified for a stream in ON_DEMAND mode." });
   }
+  checkTags([...(Tags?.keys() ?? []), ...(Tags?.values() ?? [])]);
+  checkTagKeys(Tags?.keys() ?? []);
   const { accountId, region } = request;
   await executeCommand(
     services,
