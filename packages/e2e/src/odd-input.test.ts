@@ -1,3 +1,4 @@
+import { formatSequenceNumber, parseSequenceNumber, SEQUENCE_INDEX_MAX, type SequenceNumber } from "@millrace/proto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callRaw, type RawAnswer } from "./harness/raw.ts";
 import { SingleNode } from "./harness/single.ts";
@@ -9,6 +10,7 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => node.destroy());
 
+const SHARD = { StreamName: "s", ShardId: "shardId-000000000000" };
 const call = (operation: string, input: unknown): Promise<RawAnswer> => callRaw(node.endpoint, operation, input);
 
 test("what is no tag is none when the stream is created either, and then there is no stream", async () => {
@@ -19,4 +21,22 @@ test("what is no tag is none when the stream is created either, and then there i
     expect(created.body).toEqual(added.body);
   }
   expect((await call("DescribeStreamSummary", { StreamName: "tagged" })).error).toBe("ResourceNotFoundException");
+});
+
+/** The number of a record that was just put, with something else in it. */
+async function numberWith(change: (number: SequenceNumber) => Partial<SequenceNumber>): Promise<string> {
+  const { body } = await call("PutRecord", { StreamName: "s", PartitionKey: "k", Data: "" });
+  const number = parseSequenceNumber(String(body.SequenceNumber)) as SequenceNumber;
+  return formatSequenceNumber({ ...number, ...change(number) });
+}
+
+test("a sequence number that no shard ever comes to is behind every record, however great it is", async () => {
+  for (const index of [1n << 40n, (1n << 53n) - 2n, 1n << 53n, SEQUENCE_INDEX_MAX - 1n, SEQUENCE_INDEX_MAX]) {
+    const StartingSequenceNumber = await numberWith(() => ({ index }));
+    for (const ShardIteratorType of ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]) {
+      const { body } = await call("GetShardIterator", { ...SHARD, ShardIteratorType, StartingSequenceNumber });
+      const read = await call("GetRecords", { ShardIterator: body.ShardIterator });
+      expect(read).toMatchObject({ status: 200, body: { Records: [], MillisBehindLatest: 0 } });
+    }
+  }
 });

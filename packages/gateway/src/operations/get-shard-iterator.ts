@@ -1,11 +1,5 @@
 import { type ShardView, ShardGone, ShardUnavailable } from "@millrace/client";
-import {
-  formatShardId,
-  parseSequenceNumber,
-  parseShardId,
-  SEQUENCE_INDEX_MAX,
-  type LocateRequest,
-} from "@millrace/proto";
+import { formatShardId, parseSequenceNumber, parseShardId, type LocateRequest } from "@millrace/proto";
 import { awsError } from "../errors.ts";
 import { rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
@@ -16,6 +10,8 @@ import { defineOperation, type Services } from "./operation.ts";
 /** Clients' clocks run ahead a little, and Flink asks for its own now. */
 const FUTURE_TOLERANCE_MS = 5_000;
 const LOCATE_TIMEOUT_MS = 8_000;
+/** Offsets are exact as numbers up to here, the one after it included; sequence numbers have room for more. */
+const OFFSET_BEHIND_ALL = BigInt(Number.MAX_SAFE_INTEGER - 1);
 
 export const getShardIterator = defineOperation("GetShardIterator", async (input, services, request) => {
   const { accountId, region, name } = streamNameOf(input, request);
@@ -76,8 +72,8 @@ function offsetOfNumber(text: string, { shard, shardId, stream }: ShardView): nu
     throw awsError("STARTING_NUMBER_OTHER_SHARD", { encodedShardId, shardId });
   }
   if (number.shardCreatedAtS !== shard.createdAtS) throw awsError("STARTING_NUMBER_OTHER_STREAM", fields);
-  // The ending number of a closed shard: behind everything.
-  if (number.index === SEQUENCE_INDEX_MAX) return Number.MAX_SAFE_INTEGER - 1;
+  // The ending number of a closed shard, and what no shard ever comes to: behind everything.
+  if (number.index >= OFFSET_BEHIND_ALL) return Number(OFFSET_BEHIND_ALL);
   return Number(number.index);
 }
 
