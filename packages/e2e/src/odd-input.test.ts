@@ -40,3 +40,17 @@ test("a sequence number that no shard ever comes to is behind every record, howe
     }
   }
 });
+
+test("a number that a shard gave orders the next put, though its broker's clock is ahead; others of the future do not", async () => {
+  const put = (SequenceNumberForOrdering: string) =>
+    call("PutRecord", { StreamName: "s", PartitionKey: "k", Data: "", SequenceNumberForOrdering });
+  expect((await put(await numberWith(({ timeS }) => ({ timeS: timeS + 100 })))).status).toBe(200);
+  for (const change of [{ shardNumber: 5 }, { shardCreatedAtS: 1_700_000_000 }]) {
+    const other = await numberWith(({ timeS }) => ({ timeS: timeS + 100, ...change }));
+    expect((await put(other)).body).toMatchObject({
+      __type: "InvalidArgumentException",
+      message: `ExclusiveMinimumSequenceNumber ${other} used in PutRecord on stream s under account 000000000000 is invalid.`,
+    });
+    expect((await put(await numberWith(() => change))).status).toBe(200);
+  }
+});
