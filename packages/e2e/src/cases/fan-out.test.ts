@@ -10,7 +10,7 @@ const SHARD_0 = "shardId-000000000000";
 let node: SingleNode;
 
 beforeAll(async () => {
-  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "e01,e05,e07,e11");
+  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "e01,e05,e07,e11,gone");
 }, 30_000);
 afterAll(() => node.destroy());
 
@@ -143,6 +143,23 @@ test("E07: two consumers get everything each; two subscriptions of one do not, a
   await eventually(() => taking.texts.length === 2 && other.texts.length === 2, 5_000);
   expect(first.texts).toEqual(["both"]);
   for (const each of [taking, other]) each.close();
+}, 30_000);
+
+test("a consumer that is deregistered gets no more, though it is made anew; others go on", async () => {
+  const [arn, otherArn] = [await consumer("gone", "one"), await consumer("gone", "other")];
+  const [one, other] = [await new Subscription().open(arn), await new Subscription().open(otherArn)];
+  await put("gone", "before");
+  await eventually(() => one.texts.length === 1 && other.texts.length === 1, 5_000);
+  await call("DeregisterStreamConsumer", { ConsumerARN: arn });
+  await consumer("gone", "one");
+  await put("gone", "after");
+  await eventually(() => one.isOver && other.texts.length === 2, 5_000);
+  expect(one.failure).toMatchObject({
+    name: "ResourceNotFoundException",
+    message: expect.stringContaining(arn) as string,
+  });
+  expect(one.texts).toEqual(["before"]);
+  other.close();
 }, 30_000);
 
 test("E11: a subscriber that does not read holds up no other, and goes on without a gap when it reads again", async () => {

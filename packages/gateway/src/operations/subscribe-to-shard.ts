@@ -1,15 +1,16 @@
 import { ShardGone, type ShardView } from "@millrace/client";
-import { formatSequenceNumber, formatShardId, parseShardId, type ReadResult } from "@millrace/proto";
+import { type Consumer, formatSequenceNumber, formatShardId, parseShardId, type ReadResult } from "@millrace/proto";
 import { MIB } from "@millrace/util";
-import { awsError } from "../errors.ts";
+import { type AwsError, awsError } from "../errors.ts";
 import { rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import { encodeInitialResponse, encodeModelEvent, EVENT_STREAM_CONTENT_TYPE } from "../protocol/event-stream.ts";
 import { parseInput } from "../protocol/read-input.ts";
 import { type ClaimedSubscription, claimSubscription } from "../records/claim-subscription.ts";
 import { collectRecords } from "../records/collect-records.ts";
+import { deregistrationOf } from "../records/deregistration.ts";
 import { kinesisRecord } from "../records/write-records.ts";
-import { consumerOf } from "../resources.ts";
+import { consumerArn, consumerOf } from "../resources.ts";
 import { childShardsOf } from "../streams.ts";
 import { offsetOf } from "./get-shard-iterator.ts";
 import type { Operation, Services } from "./operation.ts";
@@ -41,25 +42,37 @@ export const subscribeToShard: Operation = {
     const { Type, SequenceNumber, Timestamp } = input.StartingPosition;
     const start = { ShardIteratorType: Type, StartingSequenceNumber: SequenceNumber, Timestamp };
     const offset = await offsetOf(start, shard, services, request);
-    const inUse = () =>
-      awsError("SUBSCRIPTION_IN_USE", { shardId: shard.shardId, stream, accountId, consumer: consumer.name });
     const claimed = await claimSubscription(services, shard, input.ConsumerARN, request.signal);
-    if (claimed === "inUse") throw inUse();
-    return { contentType: EVENT_STREAM_CONTENT_TYPE, stream: events(services, request, shard, offset, claimed, inUse) };
+    if (claimed === "inUse") throw inUse(shard, consumer);
+    return {
+      contentType: EVENT_STREAM_CONTENT_TYPE,
+      stream: events(services, request, shard, consumer, offset, claimed),
+    };
   },
 };
+
+function inUse({ shardId, stream }: ShardView, consumer: Consumer): AwsError {
+  const { name, accountId } = stream.key;
+  return awsError("SUBSCRIPTION_IN_USE", { shardId, stream: name, accountId, consumer: consumer.name });
+}
+
+function deregistered({ stream }: ShardView, consumer: Consumer): AwsError {
+  const { accountId } = stream.key;
+  return awsError("CONSUMER_NOT_FOUND", { consumer: consumerArn(stream, consumer), accountId });
+}
 
 async function* events(
   services: Services,
   { signal }: ApiRequest,
   shard: ShardView,
+  consumer: Consumer,
   fromOffset: number,
   subscription: ClaimedSubscription,
-  superseded: () => Error,
 ): AsyncGenerator<Uint8Array> {
-  const { clock, router, hasQuotas } = services;
+  const { clock, router, metadata, hasQuotas } = services;
   const finished = new AbortController();
-  const over = AbortSignal.any([signal, subscription.superseded, finished.signal]);
+  const deregistration = deregistrationOf(metadata, shard.stream, consumer);
+  const over = AbortSignal.any([signal, subscription.superseded, deregistration.signal, finished.signal]);
   const deadlineMs = clock.monotonicMs() + LIFETIME_MS;
   const isPaced = hasQuotas && shard.stream.stream.mode === "PROVISIONED";
   let nextOffset = fromOffset;
@@ -101,13 +114,15 @@ async function* events(
       }
       page = pages.next();
     }
-    if (subscription.superseded.aborted) throw superseded();
+    if (deregistration.signal.aborted) throw deregistered(shard, consumer);
+    if (subscription.superseded.aborted) throw inUse(shard, consumer);
   } catch (error) {
     if (!(error instanceof ShardGone)) throw error;
     const { name: stream, accountId } = shard.stream.key;
     throw awsError("STREAM_NOT_FOUND", { stream, accountId }, { cause: error });
   } finally {
     finished.abort();
+    deregistration.stop();
     await subscription.end();
   }
 }
