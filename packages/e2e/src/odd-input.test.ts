@@ -6,11 +6,12 @@ import { SingleNode } from "./harness/single.ts";
 let node: SingleNode;
 
 beforeAll(async () => {
-  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "s");
+  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "s,t");
 }, 30_000);
 afterAll(() => node.destroy());
 
 const SHARD = { StreamName: "s", ShardId: "shardId-000000000000" };
+const arnOf = (stream: string): string => `arn:aws:kinesis:us-east-1:000000000000:stream/${stream}`;
 const call = (operation: string, input: unknown): Promise<RawAnswer> => callRaw(node.endpoint, operation, input);
 
 test("what is no tag is none when the stream is created either, and then there is no stream", async () => {
@@ -53,4 +54,23 @@ test("a number that a shard gave orders the next put, though its broker's clock 
     });
     expect((await put(await numberWith(() => change))).status).toBe(200);
   }
+});
+
+test("a page token of consumers is of one stream, and the stream's time of creation is looked at", async () => {
+  for (const stream of ["s", "t"]) {
+    for (const ConsumerName of ["a", "b"]) {
+      await call("RegisterStreamConsumer", { StreamARN: arnOf(stream), ConsumerName });
+    }
+  }
+  const list = (input: object) => call("ListStreamConsumers", { StreamARN: arnOf("s"), ...input });
+  const { NextToken } = (await list({ MaxResults: 1 })).body;
+  expect((await list({ NextToken })).body.Consumers).toMatchObject([{ ConsumerName: "b" }]);
+  expect((await list({ NextToken, StreamARN: arnOf("t") })).error).toBe("InvalidArgumentException");
+  const summary = await call("DescribeStreamSummary", { StreamName: "s" });
+  const { StreamCreationTimestamp } = summary.body.StreamDescriptionSummary as { StreamCreationTimestamp: number };
+  expect((await list({ StreamCreationTimestamp })).status).toBe(200);
+  expect((await list({ StreamCreationTimestamp: StreamCreationTimestamp - 1 })).error).toBe(
+    "ResourceNotFoundException",
+  );
+  expect((await list({ StreamCreationTimestamp, NextToken })).error).toBe("InvalidArgumentException");
 });

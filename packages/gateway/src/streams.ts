@@ -43,6 +43,13 @@ export function streamOf(metadata: ClusterMetadata, reference: StreamReference, 
   return stream;
 }
 
+/** A name may have become another stream's since. @throws AwsError STREAM_NOT_FOUND */
+export function checkCreation({ stream, key }: StreamView, createdAtMs: number | undefined): void {
+  if (createdAtMs === undefined) return;
+  if (Math.floor(createdAtMs / 1_000) === Math.floor(stream.createdAtMs / 1_000)) return;
+  throw awsError("STREAM_NOT_FOUND", { stream: key.name, accountId: key.accountId });
+}
+
 export function streamArn({ key }: StreamView): string {
   return `arn:aws:kinesis:${key.region}:${key.accountId}:stream/${key.name}`;
 }

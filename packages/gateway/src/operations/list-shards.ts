@@ -4,7 +4,7 @@ import { HOUR_MS } from "@millrace/util";
 import { awsError } from "../errors.ts";
 import type { ListShardsInput, ShardFilter } from "../model/generated/kinesis-types.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
-import { notActive, shardDescription, streamOf } from "../streams.ts";
+import { checkCreation, notActive, shardDescription, streamOf } from "../streams.ts";
 import { defineOperation, type Services } from "./operation.ts";
 
 const PAGE_MAX = 1_000;
@@ -33,7 +33,7 @@ interface Listing {
 function begin(input: ListShardsInput, { metadata }: Services, caller: { accountId: string; region: string }): Listing {
   if (input.StreamName === undefined && input.StreamARN === undefined) throw awsError("TOKEN_OR_STREAM", {});
   const view = streamOf(metadata, input, caller);
-  checkCreation(input, view);
+  checkCreation(view, input.StreamCreationTimestamp);
   const filter = input.ShardFilter;
   const needsTimestamp = filter?.Type === "AT_TIMESTAMP" || filter?.Type === "FROM_TIMESTAMP";
   if (needsTimestamp && filter.Timestamp === undefined) {
@@ -44,13 +44,6 @@ function begin(input: ListShardsInput, { metadata }: Services, caller: { account
   }
   const start = input.ExclusiveStartShardId ?? (filter?.Type === "AFTER_SHARD_ID" ? filter.ShardId : undefined);
   return { view, filter, after: start === undefined ? -1 : (parseShardId(start) ?? -1) };
-}
-
-/** A name may have become another stream's since. */
-function checkCreation({ StreamCreationTimestamp }: ListShardsInput, { stream, key }: StreamView): void {
-  if (StreamCreationTimestamp === undefined) return;
-  if (Math.floor(StreamCreationTimestamp / 1_000) === Math.floor(stream.createdAtMs / 1_000)) return;
-  throw awsError("STREAM_NOT_FOUND", { stream: key.name, accountId: key.accountId });
 }
 
 function resume(input: ListShardsInput, services: Services): Listing {

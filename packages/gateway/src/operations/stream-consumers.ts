@@ -4,7 +4,7 @@ import { awsError } from "../errors.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
 import { consumerArn, consumerOf, type Resource } from "../resources.ts";
 import { changeStream } from "../stream-updates.ts";
-import { notActive, streamArn, streamOf } from "../streams.ts";
+import { checkCreation, notActive, streamArn, streamOf } from "../streams.ts";
 import { defineOperation, type Services } from "./operation.ts";
 
 const PAGE_MAX = 100;
@@ -71,14 +71,29 @@ export const describeStreamConsumer = defineOperation("DescribeStreamConsumer", 
 
 export const listStreamConsumers = defineOperation("ListStreamConsumers", (input, services, request) => {
   const view = streamOf(services.metadata, { StreamARN: input.StreamARN }, request);
-  const after =
-    input.NextToken === undefined ? "" : String(openPageToken(services, "ListStreamConsumers", input.NextToken).after);
+  const after = input.NextToken === undefined ? "" : afterOf(services, input.NextToken, view);
+  if (input.NextToken !== undefined && input.StreamCreationTimestamp !== undefined) {
+    throw awsError("TOKEN_AND_MEMBER", { member: "StreamCreationTimestamp" });
+  }
+  checkCreation(view, input.StreamCreationTimestamp);
   const rest = view.stream.consumers.filter(({ name }) => name > after);
   const page = rest.slice(0, Math.min(input.MaxResults ?? PAGE_MAX, PAGE_MAX));
   const last = page.at(-1);
   const next =
     last === undefined || page.length === rest.length
       ? {}
-      : { NextToken: sealPageToken(services, "ListStreamConsumers", { after: last.name }) };
+      : {
+          NextToken: sealPageToken(services, "ListStreamConsumers", {
+            after: last.name,
+            streamId: view.stream.streamId,
+          }),
+        };
   return { Consumers: page.map((consumer) => description(view, consumer)), ...next };
 });
+
+/** @throws AwsError INVALID_TOKEN for another stream's, which may have had the same name */
+function afterOf(services: Services, token: string, { stream }: StreamView): string {
+  const { after, streamId } = openPageToken(services, "ListStreamConsumers", token);
+  if (streamId !== stream.streamId) throw awsError("INVALID_TOKEN", {});
+  return String(after);
+}
