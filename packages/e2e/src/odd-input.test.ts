@@ -74,3 +74,16 @@ test("a page token of consumers is of one stream, and the stream's time of creat
   );
   expect((await list({ StreamCreationTimestamp, NextToken })).error).toBe("InvalidArgumentException");
 });
+
+test("names that contradict each other name no consumer, and none is deregistered by them", async () => {
+  const { body } = await call("RegisterStreamConsumer", { StreamARN: arnOf("s"), ConsumerName: "named" });
+  const { ConsumerARN } = body.Consumer as { ConsumerARN: string };
+  for (const operation of ["DescribeStreamConsumer", "DeregisterStreamConsumer"]) {
+    for (const other of [{ StreamARN: arnOf("t") }, { ConsumerName: "other" }]) {
+      const reference = { StreamARN: arnOf("s"), ConsumerName: "named", ConsumerARN, ...other };
+      expect((await call(operation, reference)).error).toBe("InvalidArgumentException");
+    }
+    const consistent = { StreamARN: arnOf("s"), ConsumerName: "named", ConsumerARN };
+    expect((await call(operation, consistent)).status).toBe(200);
+  }
+});

@@ -28,7 +28,14 @@ type Caller = { readonly accountId: string; readonly region: string };
 
 function referredConsumer({ metadata }: Services, input: ConsumerReference, caller: Caller): Required<Resource> {
   const { StreamARN, ConsumerName, ConsumerARN } = input;
-  if (ConsumerARN !== undefined) return consumerOf(metadata, ConsumerARN);
+  if (ConsumerARN !== undefined) {
+    const named = consumerOf(metadata, ConsumerARN);
+    const isSameStream = StreamARN === undefined || streamOf(metadata, { StreamARN }, caller) === named.view;
+    if (isSameStream && (ConsumerName ?? named.consumer.name) === named.consumer.name) return named;
+    throw awsError("INVALID_ARGUMENT", {
+      text: `StreamARN and ConsumerName do not name the same consumer as ConsumerARN ${ConsumerARN}.`,
+    });
+  }
   if (StreamARN === undefined || ConsumerName === undefined) {
     throw awsError("INVALID_ARGUMENT", { text: "Either ConsumerARN, or StreamARN and ConsumerName must be provided." });
   }
