@@ -52,10 +52,14 @@ function encode(text: string): string {
   );
 }
 
-/** `name:value\n` each, values trimmed and inner spaces folded. */
+/**
+ * `name:value\n` each, values trimmed and inner spaces folded. The names are the client's choice: what Node's header object
+ * inherits is no header, and of `set-cookie` it has a list.
+ */
 export function canonicalHeaders(
   headers: Readonly<Record<string, string | undefined>>,
   signedHeaders: readonly string[],
 ): string {
-  return signedHeaders.map((name) => `${name}:${(headers[name] ?? "").trim().replace(/ +/gu, " ")}\n`).join("");
+  const valueOf = (name: string): string => (Object.hasOwn(headers, name) ? String(headers[name] ?? "") : "");
+  return signedHeaders.map((name) => `${name}:${valueOf(name).trim().replace(/ +/gu, " ")}\n`).join("");
 }

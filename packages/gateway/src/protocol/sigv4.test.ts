@@ -148,6 +148,17 @@ describe("S01: a request signed by the AWS SDK", () => {
 });
 
 describe("S01: requests that are not, or half, signed", () => {
+  test("names of headers that every object has, and a list of cookies, are refused in words", () => {
+    const headers = { "x-amz-date": "20260115T120000Z", "set-cookie": ["a=1", "b=2"] as unknown as string };
+    for (const name of ["__proto__", "constructor", "tostring", "toString", "set-cookie"]) {
+      const authorization =
+        "AWS4-HMAC-SHA256 Credential=AKID/20260115/eu-west-1/kinesis/aws4_request, " +
+        `SignedHeaders=host;${name}, Signature=${"0".repeat(64)}`;
+      const request = { method: "POST", url: "/", headers: { ...headers, authorization }, body: Buffer.from("{}") };
+      expect(refusal(request)).toMatch(WRONG_SIGNATURE);
+    }
+  });
+
   const bare = (headers: Record<string, string>, url = "/"): SignedRequest => ({
     method: "POST",
     url,
