@@ -90,7 +90,7 @@ export const AWS_ERRORS = {
     "AccessDeniedException",
     (e) =>
       `User: ${e.principal} is not authorized to perform: kinesis:${e.operation} on resource: ${e.resourceArn} ` +
-      `because no identity-based policy allows the kinesis:${e.operation} action`,
+      `because no resource-based policy allows the kinesis:${e.operation} action`,
   ),
   DRY_RUN: row<NoFields>(
     "DryRunOperationException",

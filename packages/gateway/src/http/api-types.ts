@@ -19,6 +19,8 @@ export interface ApiRequest {
   /** From the credential scope. */
   readonly region: string;
   readonly accountId: string;
+  /** False where any credentials are accepted. */
+  readonly isProven: boolean;
   /** `amz-sdk-invocation-id`: the same on every attempt of one SDK call. */
   readonly invocationId: string | undefined;
   /**

@@ -1,5 +1,6 @@
 import { type RoutedReadResult, ShardGone, type ShardView, ShardThrottled, ShardUnavailable } from "@millrace/client";
 import { MIB } from "@millrace/util";
+import { checkAccess } from "../access.ts";
 import { awsError } from "../errors.ts";
 import { isExpiredByFault, isThrottledByFault, rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
@@ -82,15 +83,20 @@ function openIterator({ tokens, clock }: Services, text: string): IteratorPositi
 function shardOf(
   { metadata }: Services,
   { streamId, shardNumber }: IteratorPosition,
-  { accountId }: ApiRequest,
+  request: ApiRequest,
   arn: string | undefined,
 ): ShardView {
   const view = metadata.streamById(streamId);
   const shard = view?.shardByNumber(shardNumber);
   if (view === undefined || shard === undefined) {
     const shardId = `shardId-${String(shardNumber).padStart(12, "0")}`;
-    throw awsError("SHARD_DOES_NOT_EXIST", { shardId, stream: view?.key.name ?? "(deleted)", accountId });
+    throw awsError("SHARD_DOES_NOT_EXIST", {
+      shardId,
+      stream: view?.key.name ?? "(deleted)",
+      accountId: request.accountId,
+    });
   }
+  checkAccess(streamArn(view), request);
   if (arn !== undefined && arn !== streamArn(view)) throw awsError("INVALID_ITERATOR", {});
   return shard;
 }

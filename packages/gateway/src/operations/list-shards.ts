@@ -1,17 +1,19 @@
 import type { ShardView, StreamView } from "@millrace/client";
 import { parseShardId } from "@millrace/proto";
 import { HOUR_MS } from "@millrace/util";
+import { checkAccess } from "../access.ts";
 import { awsError } from "../errors.ts";
+import type { ApiRequest } from "../http/api-types.ts";
 import type { ListShardsInput, ShardFilter } from "../model/generated/kinesis-types.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
-import { checkCreation, notActive, shardDescription, streamOf } from "../streams.ts";
+import { checkCreation, notActive, shardDescription, streamArn, streamOf } from "../streams.ts";
 import { defineOperation, type Services } from "./operation.ts";
 
 const PAGE_MAX = 1_000;
 
 export const listShards = defineOperation("ListShards", (input, services, request) => {
   const { view, filter, after } =
-    input.NextToken === undefined ? begin(input, services, request) : resume(input, services);
+    input.NextToken === undefined ? begin(input, services, request) : resume(input, services, request);
   if (view.stream.status === "CREATING" || view.stream.status === "DELETING") throw notActive(view);
   const nowMs = services.clock.nowMs();
   const matching = view.shards.filter((shard) => shard.shard.number > after && matches(shard, filter, nowMs));
@@ -46,7 +48,7 @@ function begin(input: ListShardsInput, { metadata }: Services, caller: { account
   return { view, filter, after: start === undefined ? -1 : (parseShardId(start) ?? -1) };
 }
 
-function resume(input: ListShardsInput, services: Services): Listing {
+function resume(input: ListShardsInput, services: Services, request: ApiRequest): Listing {
   if (input.StreamName !== undefined || input.StreamARN !== undefined) throw awsError("TOKEN_AND_STREAM", {});
   for (const member of ["StreamCreationTimestamp", "ExclusiveStartShardId", "ShardFilter"] as const) {
     if (input[member] !== undefined) throw awsError("TOKEN_AND_MEMBER", { member });
@@ -56,6 +58,7 @@ function resume(input: ListShardsInput, services: Services): Listing {
   if (view === undefined) {
     throw awsError("STREAM_NOT_FOUND", { stream: String(values.stream), accountId: String(values.accountId) });
   }
+  checkAccess(streamArn(view), request);
   const type = values.type as ShardFilter["Type"] | undefined;
   const timestamp = values.timestamp === undefined ? {} : { Timestamp: Number(values.timestamp) };
   return { view, filter: type === undefined ? undefined : { Type: type, ...timestamp }, after: Number(values.after) };

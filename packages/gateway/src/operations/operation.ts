@@ -1,5 +1,6 @@
 import type { ClusterMetadata, ControllerConnection, ShardRouter } from "@millrace/client";
 import type { Clock, Failpoint, Logger, Random } from "@millrace/util";
+import { checkAccessOf } from "../access.ts";
 import type { ApiRequest, ApiResponse } from "../http/api-types.ts";
 import type { OperationInputs, OperationOutputs } from "../model/generated/kinesis-types.ts";
 import type { OperationName } from "../model/shapes.ts";
@@ -45,6 +46,7 @@ export function defineOperation<N extends OperationName>(
     name,
     async respond(services, request) {
       const input = parseInput(name, request.encoding, request.body);
+      checkAccessOf(input, request);
       if (services.hasQuotas) services.rates.take(name, rateSubjectOf(input, request), services.clock.monotonicMs());
       const output = await run(input, services, request);
       return { status: 200, body: serializeOutput(name, request.encoding, output) };

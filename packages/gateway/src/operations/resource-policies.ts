@@ -5,7 +5,7 @@ import { defineOperation } from "./operation.ts";
 
 const POLICY_BYTES_MAX = 20_480;
 
-/** Policies are kept and given back; access is decided by access keys alone. */
+/** Policies are kept and given back; access is decided by access keys alone (`access.ts`). */
 export const putResourcePolicy = defineOperation("PutResourcePolicy", async (input, services, request) => {
   const { view, consumer } = resourceOf(services.metadata, input.ResourceARN);
   if (Buffer.byteLength(input.Policy) > POLICY_BYTES_MAX) {

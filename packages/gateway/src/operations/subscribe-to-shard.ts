@@ -1,6 +1,7 @@
 import { ShardGone, type ShardView } from "@millrace/client";
 import { type Consumer, formatSequenceNumber, formatShardId, parseShardId, type ReadResult } from "@millrace/proto";
 import { MIB } from "@millrace/util";
+import { checkAccess } from "../access.ts";
 import { type AwsError, awsError } from "../errors.ts";
 import { rehearseCall } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
@@ -27,6 +28,7 @@ export const subscribeToShard: Operation = {
   name: "SubscribeToShard",
   async respond(services, request) {
     const input = parseInput("SubscribeToShard", request.encoding, request.body);
+    checkAccess(input.ConsumerARN, request);
     const { view, consumer } = consumerOf(services.metadata, input.ConsumerARN);
     const { name: stream, accountId } = view.key;
     const number = parseShardId(input.ShardId);

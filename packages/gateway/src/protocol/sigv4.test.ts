@@ -76,7 +76,12 @@ describe("S01: a request signed by the AWS SDK", () => {
     withHeaders({ authorization: change(request.headers["authorization"] ?? "") });
 
   test("is accepted, and tells who, where and for which account", () => {
-    expect(verifier().verify(request)).toEqual({ accessKeyId: "AKID", region: "eu-west-1", accountId: "000000000000" });
+    expect(verifier().verify(request)).toEqual({
+      accessKeyId: "AKID",
+      region: "eu-west-1",
+      accountId: "000000000000",
+      isProven: true,
+    });
     expect(
       verifier({ credentials: { secretAccessKey: SECRET, accountId: "123456789012" } }).verify(request).accountId,
     ).toBe("123456789012");
@@ -213,6 +218,7 @@ describe("S01: requests that are not, or half, signed", () => {
       accessKeyId: "111122223333",
       region: "us-west-2",
       accountId: "111122223333",
+      isProven: false,
     });
   });
 

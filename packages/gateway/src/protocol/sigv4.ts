@@ -31,6 +31,8 @@ export interface Caller {
   readonly accessKeyId: string;
   readonly region: string;
   readonly accountId: string;
+  /** False where any credentials are accepted: then all of this is only said. */
+  readonly isProven: boolean;
 }
 
 export interface VerifierOptions {
@@ -84,7 +86,7 @@ export class SignatureVerifier {
     const credentials = provider?.secretFor(accessKeyId);
     if (provider !== undefined) this.#check(request, service, signature, credentials);
     const accountId = credentials?.accountId ?? (/^\d{12}$/.test(accessKeyId) ? accessKeyId : defaultAccountId);
-    return { accessKeyId, region: region === "" ? defaultRegion : region, accountId };
+    return { accessKeyId, region: region === "" ? defaultRegion : region, accountId, isProven: provider !== undefined };
   }
 
   #check(

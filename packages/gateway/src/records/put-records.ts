@@ -9,6 +9,7 @@ import {
 import { type AppendResult, formatSequenceNumbers } from "@millrace/proto";
 import { crc32c } from "@node-rs/crc32";
 import { KIB, MIB } from "@millrace/util";
+import { checkAccess } from "../access.ts";
 import { type AwsError, awsError } from "../errors.ts";
 import { isThrottledByFault } from "../faults.ts";
 import type { ApiRequest } from "../http/api-types.ts";
@@ -46,8 +47,9 @@ export interface PutOutcome {
 /** Why a record was not stored, or is not known to be. */
 export type PutFailure = { readonly kind: "throttled" | "unavailable"; readonly shardId: string };
 
-/** @throws AwsError STREAM_NOT_FOUND while the stream cannot be written to */
+/** @throws AwsError ACCESS_DENIED, STREAM_NOT_FOUND while the stream cannot be written to */
 export function writableStream({ metadata }: Services, put: PutBatch, request: ApiRequest): StreamView {
+  checkAccess(put.streamArn, request);
   const reference = { StreamName: put.streamName, StreamARN: put.streamArn };
   const { accountId, region, name } = streamNameOf(reference, request);
   const view = metadata.stream(accountId, region, name);

@@ -34,6 +34,7 @@ export function gatewayHandlers(gateway: Gateway, process: Process): Record<stri
       requestId: `${process.name}-${++requestCount}`,
       from: undefined,
       accessKeyId: "simulation",
+      isProven: false,
       region: REGION,
       accountId: ACCOUNT_ID,
       invocationId,
