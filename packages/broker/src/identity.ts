@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type MetadataUpdate, type MetadataUpdate__Output, Controller } from "@millrace/proto";
-import { type Disk, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
+import { type Disk, parseIdentity, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
 
 /** Who this broker is, as its disk remembers it. */
 export interface Identity {
@@ -33,10 +33,11 @@ export async function loadIdentity(disk: Disk, random: Random, directory: string
   return identity;
 }
 
-/** As it stands there; undefined when the folder is nobody's. */
+/** As it stands there; undefined when the folder is nobody's. @throws Error when it cannot be told whose it is */
 export async function readIdentity(disk: Disk, directory: string): Promise<Identity | undefined> {
-  const bytes = await readSmallFile(disk, join(directory, IDENTITY_FILE));
-  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as Identity);
+  const path = join(directory, IDENTITY_FILE);
+  const bytes = await readSmallFile(disk, path);
+  return bytes === undefined ? undefined : (parseIdentity(bytes, path) as Identity);
 }
 
 export async function hasIdentity(disk: Disk, directory: string): Promise<boolean> {

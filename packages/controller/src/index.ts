@@ -1,6 +1,7 @@
 export { CommandInterrupted, MalformedCommand, NotControllerLeader } from "./errors.ts";
 export { ControllerLaunch, type ControllerLaunchOptions } from "./launch.ts";
 export { controllerOf } from "./membership/member-id.ts";
+export { openControllerStore } from "./membership/open-store.ts";
 export {
   CONTROLLER_GROUP_ID,
   ControllerNode,

@@ -1,4 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { credentials } from "@grpc/grpc-js";
@@ -127,6 +137,49 @@ test("D21: the journal alone is lost: the controller is another one from then on
   expect(idOf()).not.toBe(before);
   expect(await brokers()).toEqual(["broker-1"]);
 }, 120_000);
+
+test("D23: a controller's journal is damaged: it is set aside, and the controller is another one from then on", async () => {
+  await Promise.all(IDS.map(start));
+  await until(areReady);
+  await execute(register("broker-1"));
+  const journalOf = (id: string): string => join(folder(id), "journal");
+  const filesOf = (id: string): string[] => readdirSync(journalOf(id)).toSorted();
+  const cutShort = (id: string): void => {
+    const path = join(journalOf(id), filesOf(id)[0] as string);
+    truncateSync(path, Math.floor(statSync(path).size * 0.6));
+  };
+  await stop("controller-2");
+  cutShort("controller-2");
+  await start("controller-2");
+  await until(areReady);
+  expect(readdirSync(join(folder("controller-2"), "set-aside-1"))).not.toEqual([]);
+
+  // The process died when one file was moved. The others could be taken for a whole journal.
+  await stop("controller-3");
+  const target = join(folder("controller-3"), "set-aside-1");
+  mkdirSync(target);
+  for (const name of filesOf("controller-3").slice(0, 1)) {
+    renameSync(join(journalOf("controller-3"), name), join(target, name));
+  }
+  const identity = {
+    controllerId: "controller-3",
+    diskId: "another",
+    stage: "new",
+    known: {},
+    settingAside: "set-aside-1",
+  };
+  writeFileSync(join(folder("controller-3"), "identity.json"), JSON.stringify(identity));
+  await start("controller-3");
+  await until(areReady);
+  expect(readFileSync(join(folder("controller-3"), "identity.json"), "utf8")).not.toContain("settingAside");
+  expect(await brokers()).toEqual(["broker-1"]);
+}, 120_000);
+
+test("a controller whose identity is damaged says what there is to do", async () => {
+  mkdirSync(folder("controller-1"));
+  writeFileSync(join(folder("controller-1"), "identity.json"), "");
+  await expect(start("controller-1")).rejects.toThrow(/identity.json is damaged.* move .*controller-1 away/u);
+});
 
 test("D21: two disks are lost at once: nothing goes on, and it says what there is to do", async () => {
   await Promise.all(IDS.map(start));

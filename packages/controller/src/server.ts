@@ -1,12 +1,13 @@
 import { Server } from "@grpc/grpc-js";
 import { createRaftHost, GrpcPeerTransport, PEER_CHANNEL_OPTIONS } from "@millrace/multiraft";
 import { Controller, type NodeCredentials, Peer, PLAIN_TEXT } from "@millrace/proto";
-import { type IndexOpener, openLogStore } from "@millrace/storage";
+import { type IndexOpener, type LogStore, openLogStore } from "@millrace/storage";
 import { type AuditLog, type Logger, MIB, type World } from "@millrace/util";
 import type { Registry } from "prom-client";
 import { ControllerLaunch } from "./launch.ts";
 import { askOverGrpc } from "./membership/ask-peer.ts";
 import { controllerOf } from "./membership/member-id.ts";
+import { openControllerStore } from "./membership/open-store.ts";
 import { registerMetrics } from "./metrics.ts";
 import type { InitialSettings } from "./node.ts";
 import { controllerHandlers } from "./service.ts";
@@ -51,18 +52,20 @@ const BALLAST_SIZE_BYTES = 8 * MIB;
 export async function startController(options: ControllerOptions): Promise<RunningController> {
   const { world, logger, dataDir, listen, nodeCredentials = PLAIN_TEXT } = options;
   await world.disk.makeDirectory(dataDir);
-  const store = await openLogStore(
-    world,
-    {
-      directory: dataDir,
-      attributesOf: () => undefined,
-      segmentSizeBytes: SEGMENT_SIZE_BYTES,
-      cacheSizeBytes: CACHE_SIZE_BYTES,
-      reservedFreeBytes: RESERVED_FREE_BYTES,
-      ballastSizeBytes: BALLAST_SIZE_BYTES,
-    },
-    options.index === undefined ? {} : { index: options.index },
-  );
+  const open = (): Promise<LogStore> =>
+    openLogStore(
+      world,
+      {
+        directory: dataDir,
+        attributesOf: () => undefined,
+        segmentSizeBytes: SEGMENT_SIZE_BYTES,
+        cacheSizeBytes: CACHE_SIZE_BYTES,
+        reservedFreeBytes: RESERVED_FREE_BYTES,
+        ballastSizeBytes: BALLAST_SIZE_BYTES,
+      },
+      options.index === undefined ? {} : { index: options.index },
+    );
+  const store = await openControllerStore({ ...options, open });
   const { clock, random } = world;
   const launch = await ControllerLaunch.begin({
     ...options,

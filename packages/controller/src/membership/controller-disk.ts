@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { NodeId } from "@millrace/raft";
 import type { LogStore } from "@millrace/storage";
-import { type Disk, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
+import { type Disk, parseIdentity, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
 import { memberIdOf } from "./member-id.ts";
 
 /**
@@ -11,13 +11,15 @@ import { memberIdOf } from "./member-id.ts";
  */
 export type DiskStage = "new" | "founder" | "joiner";
 
-interface Identity {
+export interface Identity {
   readonly controllerId: string;
   /** Made with the folder: another one means another disk. */
   readonly diskId: string;
   readonly stage: DiskStage;
   /** Of a joiner: what the group was restored from, if it was. */
   readonly restoredFrom?: string;
+  /** The folder in this one that its untrusted journal is being moved to: what is left of it is nobody's. */
+  readonly settingAside?: string | undefined;
   /** The first disk that each other controller was heard of with. Never another one: this disk has promised it. */
   readonly known: Readonly<Record<string, string>>;
 }
@@ -50,8 +52,7 @@ export class ControllerDisk {
   /** @throws Error when the folder is another controller's */
   static async open(options: DiskOptions): Promise<ControllerDisk> {
     const { disk, directory, controllerId, random, store, groupId } = options;
-    const bytes = await readSmallFile(disk, join(directory, IDENTITY_FILE));
-    const found = bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as Identity);
+    const found = await readIdentity(disk, directory);
     if (found !== undefined && found.controllerId !== controllerId) {
       throw new Error(`${directory} belongs to controller ${found.controllerId}, and this one is ${controllerId}`);
     }
@@ -125,7 +126,7 @@ export class ControllerDisk {
     const { disk, directory } = this.#options;
     const save = async (): Promise<void> => {
       try {
-        await replaceSmallFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(this.#identity)}\n`));
+        await writeIdentity(disk, directory, this.#identity);
         this.#hasFailed = false;
       } catch (error) {
         this.#hasFailed = true;
@@ -137,6 +138,17 @@ export class ControllerDisk {
   }
 }
 
-function newIdentity(controllerId: string, random: Random): Identity {
+/** As it stands there; undefined when the folder is nobody's. @throws Error when it cannot be told whose it is */
+export async function readIdentity(disk: Disk, directory: string): Promise<Identity | undefined> {
+  const path = join(directory, IDENTITY_FILE);
+  const bytes = await readSmallFile(disk, path);
+  return bytes === undefined ? undefined : (parseIdentity(bytes, path) as Identity);
+}
+
+export function writeIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
+  return replaceSmallFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
+}
+
+export function newIdentity(controllerId: string, random: Random): Identity {
   return { controllerId, diskId: random.bytes(DISK_ID_SIZE_BYTES).toString("hex"), stage: "new", known: {} };
 }

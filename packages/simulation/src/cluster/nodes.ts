@@ -18,6 +18,7 @@ import {
 import {
   controllerHandlers,
   ControllerLaunch,
+  openControllerStore,
   type ControllerNode,
   controllerOf,
   type ControllerTuning,
@@ -130,14 +131,22 @@ export async function bootController(
   const { network, process, controllers, onFatal } = context;
   const { world, logger, machine } = process;
   await world.disk.makeDirectory(DATA_DIRECTORY);
-  const store = await openStore(context, false);
+  const who = { controllerId: machine.name, peers: new Map(controllers.map((name) => [name, name])) };
+  const open = (): Promise<LogStore> => openStore(context, false);
+  const store = await openControllerStore({
+    world,
+    logger,
+    dataDir: DATA_DIRECTORY,
+    ...who,
+    index: machine.indexes,
+    open,
+  });
   const launch = await ControllerLaunch.begin({
     world,
     logger,
-    controllerId: machine.name,
+    ...who,
     az: machine.az,
     processId: process.number,
-    peers: new Map(controllers.map((name) => [name, name])),
     initialSettings: { quotas: "off", replaceBrokerAfterS: context.replaceBrokerAfterS },
     dataDir: DATA_DIRECTORY,
     store,

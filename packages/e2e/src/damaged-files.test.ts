@@ -1,0 +1,76 @@
+import { randomInt } from "node:crypto";
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createStream, Ledger } from "@millrace/verifier";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually, LocalCluster } from "./harness/cluster.ts";
+
+const NODES = ["controller-1", "broker-1", "controller-2", "broker-2", "controller-3", "broker-3"];
+const ROUNDS = Number(process.env["MILLRACE_DAMAGE_ROUNDS"] ?? "1");
+
+type Damage = readonly [name: string, harm: (path: string, sizeBytes: number) => void];
+
+const DAMAGES: readonly Damage[] = [
+  ["emptied", (path) => truncateSync(path, 0)],
+  ["one byte long", (path) => writeFileSync(path, "x")],
+  ["cut", (path, sizeBytes) => truncateSync(path, randomInt(sizeBytes + 1))],
+  ["removed", (path) => rmSync(path)],
+  ["turned in places", turnBytes],
+  ["zeroed", (path, sizeBytes) => writeFileSync(path, Buffer.alloc(sizeBytes))],
+  ["longer than it was", (path) => writeFileSync(path, Buffer.alloc(100, 0xa5), { flag: "a" })],
+];
+
+function turnBytes(path: string, sizeBytes: number): void {
+  const bytes = readFileSync(path);
+  for (let left = 8; left > 0 && sizeBytes > 0; left--) bytes[randomInt(sizeBytes)] = randomInt(256);
+  writeFileSync(path, bytes);
+}
+
+function filesIn(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+let cluster: LocalCluster;
+
+beforeAll(async () => {
+  cluster = await LocalCluster.start("--quotas", "off");
+});
+
+afterAll(async () => {
+  await cluster.destroy();
+});
+
+test(
+  "D23: each node is killed in turn and a file of it damaged: it comes back, and nothing is lost",
+  async () => {
+    const client = cluster.client({ maxAttempts: 10 });
+    await createStream(client, "s", 4);
+    const ledger = new Ledger("s");
+    const stop = new AbortController();
+    const writers = ["a", "b"].map((name) => ledger.write(cluster.client({ maxAttempts: 10 }), name, 20, stop.signal));
+    const history: string[] = [];
+    try {
+      for (const id of Array.from({ length: ROUNDS }, () => NODES).flat()) {
+        const { pid } = cluster.node(id);
+        cluster.signal(id, "SIGSTOP");
+        const files = filesIn(join(cluster.dataDir, id));
+        const path = files[randomInt(files.length)] as string;
+        const [name, harm] = DAMAGES[randomInt(DAMAGES.length)] as Damage;
+        history.push(`${path.slice(cluster.dataDir.length)} ${name}`);
+        if (ROUNDS > 1) console.log(new Date().toISOString(), history.at(-1));
+        cluster.signal(id, "SIGKILL");
+        harm(path, statSync(path).size);
+        await eventually(() => ![0, pid].includes(cluster.node(id).pid), 15_000);
+        await cluster.healthy(60_000);
+      }
+    } catch (error) {
+      throw new Error(`after: ${history.join(", ")}`, { cause: error });
+    } finally {
+      stop.abort();
+      await Promise.all(writers);
+    }
+    expect((await ledger.verify(client)).slice(0, 10), history.join(", ")).toEqual([]);
+  },
+  180_000 * ROUNDS,
+);
