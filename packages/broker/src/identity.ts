@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { type MetadataUpdate, type MetadataUpdate__Output, Controller } from "@millrace/proto";
 import { type Disk, parseIdentity, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
 
 /** Who this broker is, as its disk remembers it. */
@@ -15,7 +14,6 @@ export interface Identity {
 }
 
 const IDENTITY_FILE = "identity.json";
-const METADATA_FILE = "metadata.pb";
 const DISK_ID_SIZE_BYTES = 16;
 
 /** @throws Error when the folder is another broker's */
@@ -54,16 +52,4 @@ export async function moveIdentity(disk: Disk, directory: string, target: string
 
 export function saveIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
   return replaceSmallFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
-}
-
-const { responseSerialize, responseDeserialize } = Controller.service.Watch;
-
-/** The metadata as last heard, so that the shards serve while no controller does. Undefined when there is none. */
-export async function loadMetadata(disk: Disk, directory: string): Promise<MetadataUpdate__Output | undefined> {
-  const bytes = await readSmallFile(disk, join(directory, METADATA_FILE));
-  return bytes === undefined ? undefined : (responseDeserialize(bytes) as MetadataUpdate__Output);
-}
-
-export function saveMetadata(disk: Disk, directory: string, update: MetadataUpdate): Promise<void> {
-  return replaceSmallFile(disk, directory, METADATA_FILE, responseSerialize(update));
 }

@@ -1,4 +1,5 @@
-export { type Identity, loadIdentity, loadMetadata } from "./identity.ts";
+export { type Identity, loadIdentity } from "./identity.ts";
+export { loadMetadata } from "./metadata-file.ts";
 export { launchBroker, type LaunchedBroker, type LaunchOptions } from "./launch.ts";
 export { BrokerNode, type BrokerNodeOptions } from "./node.ts";
 export type { BrokerTuning } from "./tuning.ts";

@@ -3,7 +3,8 @@ import { createRaftHost, type PeerTransport } from "@millrace/multiraft";
 import type { MetadataUpdate__Output } from "@millrace/proto";
 import type { LogStore } from "@millrace/storage";
 import { errorMessage, type Logger, type World } from "@millrace/util";
-import { type Identity, loadMetadata, saveIdentity } from "./identity.ts";
+import { type Identity, saveIdentity } from "./identity.ts";
+import { loadMetadata } from "./metadata-file.ts";
 import { BrokerNode } from "./node.ts";
 import type { BrokerTuning } from "./tuning.ts";
 

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClusterMetadata } from "@millrace/client";
 import { realWorld, silentLogger } from "@millrace/util";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { loadMetadata } from "./identity.ts";
+import { loadMetadata } from "./metadata-file.ts";
 import { MetadataSaver } from "./metadata-saver.ts";
 
 const world = realWorld();
@@ -64,4 +64,32 @@ test("what came while an older state was being saved is saved by the closing", a
 test("nothing is written when nothing has changed", async () => {
   await new MetadataSaver({ world, logger: silentLogger, dataDir, metadata: metadataOf(7) }).close();
   expect(await loadMetadata(world.disk, dataDir)).toBeUndefined();
+});
+
+test("D23 a damaged file is none, whatever its damage", async () => {
+  const saver = new MetadataSaver({ world, logger: silentLogger, dataDir, metadata: metadataOf(7) });
+  saver.soon();
+  await saver.close();
+  const path = join(dataDir, "metadata.bin");
+  const whole = readFileSync(path);
+  for (let at = 0; at < whole.length; at++) {
+    const turned = Buffer.from(whole);
+    turned.writeUInt8(turned.readUInt8(at) ^ 0x10, at);
+    writeFileSync(path, turned);
+    expect(await loadMetadata(world.disk, dataDir), `byte ${at}`).toBeUndefined();
+    writeFileSync(path, whole);
+    truncateSync(path, at);
+    expect(await loadMetadata(world.disk, dataDir), `${at} bytes`).toBeUndefined();
+  }
+});
+
+test("the file of a broker without checksums is read, and gives way to one with", async () => {
+  const former = join(dataDir, "metadata.pb");
+  const saver = new MetadataSaver({ world, logger: silentLogger, dataDir, metadata: metadataOf(7) });
+  saver.soon();
+  writeFileSync(former, Buffer.from([0x08, 0x05]));
+  expect((await loadMetadata(world.disk, dataDir))?.version).toBe(5);
+  await saver.close();
+  expect((await loadMetadata(world.disk, dataDir))?.version).toBe(7);
+  expect(existsSync(former)).toBe(false);
 });

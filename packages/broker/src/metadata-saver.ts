@@ -1,7 +1,7 @@
 import type { ClusterMetadata } from "@millrace/client";
 import type { MetadataUpdate, Stream } from "@millrace/proto";
 import { errorMessage, type Logger, type Timer, type World } from "@millrace/util";
-import { saveMetadata } from "./identity.ts";
+import { saveMetadata } from "./metadata-file.ts";
 
 export interface MetadataSaverOptions {
   readonly world: World;

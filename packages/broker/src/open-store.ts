@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { CorruptJournal, type IndexOpener, type LogStore, setJournalAside } from "@millrace/storage";
 import { errorMessage, type Logger, type World } from "@millrace/util";
-import { hasIdentity, loadMetadata, moveIdentity, readIdentity } from "./identity.ts";
+import { hasIdentity, moveIdentity, readIdentity } from "./identity.ts";
+import { loadMetadata } from "./metadata-file.ts";
 
 export interface OpenStoreOptions {
   readonly world: World;

@@ -23,7 +23,7 @@ const world = realWorld();
 const { clock, random } = world;
 /** Of broker-0: metadata that are being saved, and at most at once. */
 const saves = { now: 0, most: 0, done: 0 };
-const METADATA_FILE = join("broker-0", "metadata.pb");
+const METADATA_FILE = join("broker-0", "metadata.bin");
 const base = {
   world: { ...world, disk: slowMetadata(world.disk) },
   logger: silentLogger,
