@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PutRecordCommand } from "@aws-sdk/client-kinesis";
 import { createStream, Ledger } from "@millrace/verifier";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, LocalCluster } from "./harness/cluster.ts";
@@ -76,3 +77,30 @@ test(
   },
   180_000 * ROUNDS,
 );
+
+test("D06: a closed segment with thousands of entries is gone: they are fetched again, many at once", async () => {
+  const client = cluster.client({ maxAttempts: 10 });
+  await createStream(client, "many", 4);
+  const Data = Buffer.from("x");
+  const put = async (writer: number): Promise<void> => {
+    for (let n = 0; n < 150; n++) {
+      await client.send(new PutRecordCommand({ StreamName: "many", PartitionKey: `${writer} ${n}`, Data }));
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, writer) => put(writer)));
+  const id = "broker-2";
+  const restart = async (harm: () => void): Promise<void> => {
+    const { pid } = cluster.node(id);
+    cluster.signal(id, "SIGKILL");
+    harm();
+    await eventually(() => ![0, pid].includes(cluster.node(id).pid), 15_000);
+  };
+  // Of what is written from here on nothing is in the segment that all of this is in.
+  await restart(() => undefined);
+  await cluster.healthy(60_000);
+  const sizeOf = (path: string): number => statSync(path).size;
+  const segments = filesIn(join(cluster.dataDir, id, "broker", "journal"));
+  const largest = segments.toSorted((one, other) => sizeOf(other) - sizeOf(one))[0] as string;
+  await restart(() => writeFileSync(largest, "x"));
+  await cluster.healthy(40_000);
+}, 180_000);

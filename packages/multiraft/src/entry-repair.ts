@@ -20,6 +20,8 @@ const AGAIN_AFTER_MS = 200;
 const GIVE_UP_AFTER_MS = 10_000;
 /** More are repaired when they are read the next time. */
 const AT_ONCE_MAX = 64;
+/** Behind one that was replaced: what was lost together comes back together, not as fast as somebody comes upon one after another. */
+const LOOK_AHEAD = 16;
 
 interface Waiting {
   readonly from: NodeId;
@@ -39,6 +41,8 @@ export class EntryRepair {
   readonly #options: EntryRepairOptions;
   readonly #running = new Map<string, Promise<Repaired>>();
   readonly #waiting = new Map<string, Waiting>();
+  /** The last entry of a group that was looked at, while some of it are repaired. */
+  readonly #lookedAt = new Map<GroupId, number>();
   #isClosed = false;
   /** Entries replaced since the start. */
   repairedCount = 0;
@@ -53,7 +57,10 @@ export class EntryRepair {
     const known = this.#running.get(key);
     if (known !== undefined) return known;
     if (this.#running.size >= AT_ONCE_MAX) return this.#options.clock.sleep(AGAIN_AFTER_MS).then(() => false);
-    const running = this.#repair(key, groupId, index).finally(() => this.#running.delete(key));
+    const running = this.#repair(key, groupId, index).finally(() => {
+      this.#running.delete(key);
+      if (![...this.#running.keys()].some((other) => other.startsWith(`${groupId} `))) this.#lookedAt.delete(groupId);
+    });
     this.#running.set(key, running);
     return running;
   }
@@ -74,12 +81,24 @@ export class EntryRepair {
         if (!isRepaired) continue;
         this.repairedCount++;
         logger.info({ groupId, index, peer }, "an unreadable entry was replaced");
+        this.#lookAhead(groupId, index);
         return true;
       }
       if (superseding !== undefined && superseding.truncatedIndex >= index) return superseding;
       await clock.sleep(AGAIN_AFTER_MS);
     }
     return false;
+  }
+
+  /** Whatever is unreadable, the store says so when it is read. */
+  #lookAhead(groupId: GroupId, index: number): void {
+    const { store } = this.#options;
+    const end = index + LOOK_AHEAD;
+    let next = Math.max(index, this.#lookedAt.get(groupId) ?? 0) + 1;
+    for (; next <= end && this.#isWanted(groupId, next); next++) {
+      store.read(groupId, next, next, { bytesMax: 1 }).catch(() => undefined);
+    }
+    this.#lookedAt.set(groupId, next - 1);
   }
 
   /** A log that was cut short or expired needs it no more. */
