@@ -59,15 +59,32 @@ export function addOptions(command: Command, rows: readonly OptionRow[]): void {
     const negated = row.default === true;
     const name = `--${negated ? "no-" : ""}${kebab(row.key)}`;
     const option = new Option(row.placeholder === undefined ? name : `${name} <${row.placeholder}>`, row.help);
-    option.env(`MILLRACE_${negated ? "NO_" : ""}${kebab(row.key).replaceAll("-", "_").toUpperCase()}`);
+    option.env(variableOf(row));
     if (row.choices !== undefined) option.choices([...row.choices]);
     if (row.parse !== undefined) option.argParser(row.parse);
     if (row.default !== undefined && !negated) option.default(row.default);
     command.addOption(option);
   }
   command.hook("preAction", (_, actionCommand) => {
-    if (actionCommand === command) applyConfigFile(command, rows);
+    if (actionCommand !== command) return;
+    applyFlagVariables(command, rows);
+    applyConfigFile(command, rows);
   });
+}
+
+const variableOf = (row: OptionRow): string =>
+  `MILLRACE_${row.default === true ? "NO_" : ""}${kebab(row.key).replaceAll("-", "_").toUpperCase()}`;
+
+/** Commander takes a flag's variable that is there for "on", whatever it says: MILLRACE_INSECURE=false opened the door. */
+function applyFlagVariables(command: Command, rows: readonly OptionRow[]): void {
+  for (const row of rows) {
+    if (row.placeholder !== undefined || command.getOptionValueSource(row.key) !== "env") continue;
+    const variable = variableOf(row);
+    const text = (process.env[variable] ?? "").toLowerCase();
+    if (["true", "1"].includes(text)) continue;
+    if (!["false", "0", ""].includes(text)) command.error(`error: ${variable} must be true or false`);
+    command.setOptionValueWithSource(row.key, row.default, "env");
+  }
 }
 
 function applyConfigFile(command: Command, rows: readonly OptionRow[]): void {
