@@ -52,6 +52,7 @@ export async function launchBroker<T extends PeerTransport>(
   const isKnown = options.identity.incarnation > 0 && cachedMetadata !== undefined;
   const identity = isKnown ? options.identity : await introduce(options);
   if (identity === undefined) return undefined;
+  const named = { ...options, identity };
   const nodeId = `${identity.brokerId}/${identity.incarnation}`;
   const transport = options.makeTransport(nodeId, identity.clusterId);
   const makeHost = options.makeHost ?? createRaftHost;
@@ -70,7 +71,13 @@ export async function launchBroker<T extends PeerTransport>(
     cachedMetadata: isKnown ? cachedMetadata : undefined,
     tuning: options.tuning,
     register: async () => {
-      await register(options);
+      try {
+        await register(named);
+      } catch (error) {
+        // Controllers that began anew by mistake stop nobody who serves.
+        if (error instanceof Superseded && error.code !== "WRONG_CLUSTER") onFatal(error);
+        throw error;
+      }
     },
   });
   if (isKnown) {
@@ -109,7 +116,14 @@ async function introduce(options: AnyLaunch): Promise<Identity | undefined> {
 }
 
 /** The controllers know a newer disk of this broker: this one must not take part any more. */
-class Superseded extends Error {}
+class Superseded extends Error {
+  readonly code: string;
+
+  constructor(message: string, code = "DISK_SUPERSEDED") {
+    super(message);
+    this.code = code;
+  }
+}
 
 async function register({ controllers, world, identity, az, address, processId, signal }: AnyLaunch): Promise<number> {
   const { brokerId, diskId, clusterId, incarnation } = identity;
@@ -122,7 +136,7 @@ async function register({ controllers, world, identity, az, address, processId, 
     { timeoutMs: REGISTER_TIMEOUT_MS, signal },
   );
   world.failpoint?.("broker.after-register");
-  if (result.error !== null) throw new Superseded(result.error.message);
+  if (result.error !== null) throw new Superseded(result.error.message, result.error.code);
   if (identity.incarnation > 0 && result.incarnation !== identity.incarnation) {
     throw new Superseded(
       `the controllers know this disk as incarnation ${result.incarnation}, not ${identity.incarnation}`,

@@ -97,18 +97,15 @@ function bound(target: Disk, name: string | symbol): unknown {
 }
 
 async function start(i: number): Promise<void> {
-  const az = `az-${"abc"[i]}`;
-  const broker = await startBroker({
-    ...base,
-    registry: new Registry(),
-    listen: `127.0.0.1:${brokerPorts[i]}`,
-    az,
-    brokerId: `broker-${i}`,
-    dataDir: join(directory, `broker-${i}`),
-    controllers: controllerPorts.map((port) => `127.0.0.1:${port}`),
-  });
-  brokers.set(i, broker);
+  const listen = `127.0.0.1:${brokerPorts[i]}`;
+  const own = { listen, az: `az-${"abc"[i]}`, brokerId: `broker-${i}`, dataDir: join(directory, `broker-${i}`) };
+  brokers.set(i, await startBroker({ ...base, ...own, ...surroundings() }));
 }
+
+const surroundings = () => ({
+  registry: new Registry(),
+  controllers: controllerPorts.map((port) => `127.0.0.1:${port}`),
+});
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -246,3 +243,19 @@ test("metadata that change while they are saved are saved again, one saving at a
   await until(() => saves.done >= before + 2 && saves.now === 0);
   expect(saves.most).toBe(1);
 });
+
+test("a broker that runs stops when another disk has taken its name", async () => {
+  const errors: string[] = [];
+  const twin = { ...base, listen: "127.0.0.1:0", az: "az-a", brokerId: "broker-3" };
+  const startTwin = (folder: string, onFatal = base.onFatal) =>
+    startBroker({ ...twin, ...surroundings(), dataDir: join(directory, folder), onFatal });
+  const first = await startTwin("twin-1", (error) => errors.push(error.message));
+  await until(() => first.ready().ready);
+  expect(errors).toEqual([]);
+  const second = await startTwin("twin-2");
+  await until(() => errors.length > 0);
+  expect(errors[0]).toContain("broker-3 has registered with a newer disk since");
+  await first.close({ graceMs: 0 });
+  await until(() => second.ready().ready);
+  await second.close({ graceMs: 0 });
+}, 60_000);

@@ -102,6 +102,14 @@ test("a broker with a new disk is a new node, and the old disk never comes back"
   expect(decide(state, register("broker-az-a-0", "az-a", "new disk"), 1).result.incarnation).toBe(2);
   expect(state.brokers.get("broker-az-a-0/1")?.state).toBe("DOWN");
   expect(decide(state, register("broker-az-a-0", "az-a"), 1).result.error?.code).toBe("DISK_SUPERSEDED");
+  // Nor when all that it had has moved, and it is forgotten.
+  const forget = command("removeBroker", { nodeId: "broker-az-a-0/1" });
+  expect(decide(state, forget, 1).result.error).toBeNull();
+  const claim = register("broker-az-a-0", "az-a");
+  const { clusterId } = state.cluster ?? { clusterId: "" };
+  const named = { ...claim, registerBroker: { ...claim.registerBroker, incarnation: 1, clusterId } } as typeof claim;
+  expect(decide(state, named, 1).result.error?.code).toBe("DISK_SUPERSEDED");
+  expect(decide(state, register("broker-az-a-0", "az-a", "new disk"), 1).result.incarnation).toBe(2);
 });
 
 test("a stream needs three zones, and one broker down does not stop it", () => {

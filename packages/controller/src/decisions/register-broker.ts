@@ -25,14 +25,16 @@ export const registerBroker: Decision<RegisterBroker__Output> = ({ state }, inpu
     ofBroker.find((one) => one.diskId === diskId) ??
     // Restored from a copy that knows incarnations only: whoever comes first under this one, with the cluster's name, is it.
     ofBroker.find((one) => one.diskId === UNKNOWN_DISK && one.incarnation === claimed && clusterId !== "");
+  const newest = newestIncarnations(state).find((one) => one.brokerId === brokerId);
+  // Nobody remembers a disk once its replicas have moved to a newer one: what it says of itself counts, then.
+  const isForgotten = known === undefined && claimed > 0 && newest !== undefined && newest.incarnation > claimed;
+  if (isForgotten || (known !== undefined && newest !== known)) {
+    throw new Refusal(
+      "DISK_SUPERSEDED",
+      `${brokerId} has registered with a newer disk since; this one must not come back (as another broker, with another id and an empty folder, it may)`,
+    );
+  }
   if (known !== undefined) {
-    const newest = newestIncarnations(state).find((one) => one.brokerId === brokerId);
-    if (newest !== known) {
-      throw new Refusal(
-        "DISK_SUPERSEDED",
-        `${brokerId} has registered with a newer disk since; this one must not come back`,
-      );
-    }
     if (known.az !== az && hosts(state, known.nodeId)) {
       throw new Refusal("ZONE_CHANGED", `${brokerId} holds replicas of zone ${known.az} and cannot move to ${az}`);
     }
