@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realWorld } from "@millrace/util";
@@ -95,6 +95,20 @@ test("D21 it fails when its folder is gone, though its files can still be writte
   });
   renameSync(elsewhere, directory);
   await store.close();
+});
+
+test("an index that is destroyed is made anew whatever its folder is called, and one that is in use is left alone", async () => {
+  const folder = join(directory, "block-storage without permission");
+  const store = await openLogStore(world, options({ directory: folder }));
+  await store.write([{ groupId: 1, entries: entries(1, 5, 1) }]);
+  await expect(openLogStore(world, options({ directory: folder }))).rejects.toThrow("another process uses");
+  await store.close();
+  for (const name of readdirSync(join(folder, "index"))) {
+    if (name.startsWith("MANIFEST")) rmSync(join(folder, "index", name));
+  }
+  const again = await openLogStore(world, options({ directory: folder }));
+  expect(await again.read(1, 1, 5, { bytesMax: 1e6 })).toEqual(entries(1, 5, 1));
+  await again.close();
 });
 
 test("a destroyed index is made anew from the journal", async () => {

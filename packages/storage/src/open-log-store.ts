@@ -99,7 +99,11 @@ async function openIndex(
     const indexed = state.load();
     if (indexed !== undefined) return { index, segments, state, indexed };
   } catch (error) {
-    if (!isDestroyed(error)) throw error;
+    // Without the path, for a folder may be called block-storage. "Block checksum mismatch" is no lock.
+    const said = `${errorMessage(error)} ${causeOf(error)}`.replaceAll(directory, "");
+    if (/\block\b/i.test(said)) throw new Error(`another process uses ${directory}: stop it first`, { cause: error });
+    // A full disk or missing rights say nothing about the contents, either: those are left alone.
+    if (/no space|permission|too many open/i.test(said)) throw error;
     onBackgroundError(error);
   }
   await index?.close();
@@ -113,8 +117,5 @@ async function makeIndex(opener: IndexOpener, directory: string, segments: Segme
   return { index, segments, state: new DurableState(index, segments), indexed: undefined };
 }
 
-/** A lock that is held, a full disk or missing rights say nothing about the contents: those are left alone. */
-function isDestroyed(error: unknown): boolean {
-  const cause = error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : "";
-  return !/lock|no space|permission|too many open/i.test(`${errorMessage(error)} ${cause}`);
-}
+const causeOf = (error: unknown): string =>
+  error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : "";
