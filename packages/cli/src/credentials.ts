@@ -46,12 +46,12 @@ export function watchCredentials(path: string, logger: Logger): CredentialsProvi
 
 /** @throws Error that says what is wrong with the file */
 export function readCredentials(path: string): Map<string, Credential> {
-  const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
+  const parsed = parse(path, readFileSync(path, "utf8"));
   if (!Array.isArray(parsed)) throw new Error(`${path} must hold a JSON list of access keys`);
   const keys = new Map<string, Credential>();
   for (const item of parsed as unknown[]) {
     const { accessKeyId, secretAccessKey, sessionToken, accountId } = (item ?? {}) as Record<string, unknown>;
-    if (typeof accessKeyId !== "string" || accessKeyId === "" || typeof secretAccessKey !== "string") {
+    if (!isText(accessKeyId) || !isText(secretAccessKey)) {
       throw new Error(`${path}: each entry needs accessKeyId and secretAccessKey`);
     }
     if (accountId !== undefined && (typeof accountId !== "string" || !/^\d{12}$/.test(accountId))) {
@@ -68,4 +68,15 @@ export function readCredentials(path: string): Map<string, Credential> {
     });
   }
   return keys;
+}
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+
+/** The parser's own words are kept back: they quote what it stumbled over, which may be a secret, and end in the log. */
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${path} is not valid JSON`);
+  }
 }
