@@ -146,17 +146,21 @@ async function orSay(run: () => Promise<void>): Promise<void> {
 const upCommand = program
   .command("up")
   .description("run a whole three-zone cluster on this machine, each node a process")
-  .action(async (options: Omit<UpOptions, "streams"> & Declared) => {
-    const { up } = await import("./launcher/up.ts");
-    process.exitCode = await up({ ...options, streams: streamsOf(options) });
-  });
+  .action((options: Omit<UpOptions, "streams"> & Declared) =>
+    orSay(async () => {
+      const { up } = await import("./launcher/up.ts");
+      process.exitCode = await up({ ...options, streams: streamsOf(options) });
+    }),
+  );
 addOptions(upCommand, UP_OPTIONS);
 
 const startCommand = program.command("start").description("run one node: a controller, a broker, a gateway");
 addOptions(startCommand, START_OPTIONS);
 type StartOptions = Omit<NodeOptions, "roles"> & Omit<SingleOptions, "streams"> & Declared;
 startCommand.action(async (options: StartOptions & { role?: Role[]; single: boolean }) => {
-  process.exitCode = await (options.single ? startSingle(options) : startNode(options));
+  await orSay(async () => {
+    process.exitCode = await (options.single ? startSingle(options) : startNode(options));
+  });
   // A connection that a library holds open must not keep a stopped node alive.
   setTimeout(() => process.exit(), 50).unref();
 });
@@ -190,20 +194,22 @@ addPeerTlsOptions(program.command("status"))
   .addOption(controllersOption())
   .option("--json", "for programs")
   .option("--check", "for monitors: exit status 1 unless every node is up and every shard fully replicated")
-  .action(async (options: StatusOptions) => {
-    const { isHealthy } = await import("./status/cluster-status.ts");
-    const { statusTable } = await import("./status/table.ts");
-    const status = await statusOf(options);
-    if (status === undefined) {
-      console.error(
-        `No cluster was ever started in ${options.dataDir}: run npm start, or give --data-dir or --controllers.`,
-      );
-      process.exitCode = 2;
-      return;
-    }
-    console.log(options.json === true ? JSON.stringify(status, undefined, 2) : statusTable(status));
-    if (options.check === true && !isHealthy(status)) process.exitCode = 1;
-  });
+  .action((options: StatusOptions) =>
+    orSay(async () => {
+      const { isHealthy } = await import("./status/cluster-status.ts");
+      const { statusTable } = await import("./status/table.ts");
+      const status = await statusOf(options);
+      if (status === undefined) {
+        console.error(
+          `No cluster was ever started in ${options.dataDir}: run npm start, or give --data-dir or --controllers.`,
+        );
+        process.exitCode = 2;
+        return;
+      }
+      console.log(options.json === true ? JSON.stringify(status, undefined, 2) : statusTable(status));
+      if (options.check === true && !isHealthy(status)) process.exitCode = 1;
+    }),
+  );
 
 interface StatusOptions extends PeerTlsOptions {
   readonly dataDir: string;

@@ -32,15 +32,21 @@ export interface ClusterNode {
 export const DEFAULT_DATA_DIRECTORY = ".millrace";
 const FILE_NAME = "cluster.json";
 
+/** Undefined when there is none. @throws Error in words for people when it is there and cannot be read */
 export function readClusterFile(dataDir: string): ClusterFile | undefined {
+  const path = join(dataDir, FILE_NAME);
   let text: string;
   try {
-    text = readFileSync(join(dataDir, FILE_NAME), "utf8");
+    text = readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  return JSON.parse(text) as ClusterFile;
+  try {
+    return JSON.parse(text) as ClusterFile;
+  } catch (error) {
+    throw new Error(`${path} is broken (${(error as Error).message}): remove it, and start the cluster again`);
+  }
 }
 
 /** @throws Error in words for people when there never was one */

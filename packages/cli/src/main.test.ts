@@ -1,0 +1,43 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const run = promisify(execFile);
+const PROGRAM = fileURLToPath(new URL("../bin/millrace.mjs", import.meta.url));
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-main-"));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** What people see of a command that cannot be carried out. */
+async function refusal(...words: string[]): Promise<{ code: number; stderr: string }> {
+  try {
+    await run(process.execPath, [PROGRAM, ...words]);
+  } catch (error) {
+    return error as { code: number; stderr: string };
+  }
+  throw new Error("there was one");
+}
+
+test("a command that cannot be carried out says why in a line", async () => {
+  const missing = ["--peer-ca", "/missing", "--peer-certificate", "/missing", "--peer-key", "/missing"];
+  writeFileSync(join(directory, "cluster.json"), "{");
+  for (const [command, words] of [
+    [["status", "--controllers", "127.0.0.1:1", ...missing], "no such file"],
+    [["status", "--controllers", "127.0.0.1:1", ...missing.slice(0, 2)], "go together"],
+    [["status", "--data-dir", directory], "cluster.json is broken"],
+    [["up", "--data-dir", directory], "cluster.json is broken"],
+    [["start", "--role", "gateway", "--id", "g", "--controllers", "c=h:1", "--az-file", "/missing"], "no such file"],
+  ] as const) {
+    const { code, stderr } = await refusal(...command);
+    expect(code).toBe(1);
+    expect(stderr).toContain(words);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  }
+}, 60_000);
