@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parseObjects, secretData, selects } from "./k8s-e2e/manifests.mjs";
@@ -248,3 +248,22 @@ describe("mutual TLS between nodes (components/peer-tls)", () => {
     }
   });
 });
+
+test.runIf(hasKubectl)(
+  "everything is in the namespace of the pods, monitoring and mutual TLS added to production",
+  () => {
+    const overlay = mkdtempSync(join(tmpdir(), "millrace-overlay-"));
+    const ours = (folder: string): string => relative(overlay, join(root, "k8s", folder));
+    try {
+      const components = [ours("components/monitoring"), ours("components/peer-tls")];
+      const overlayOfAnOperator = { resources: [ours("overlays/production")], components };
+      writeFileSync(join(overlay, "kustomization.yaml"), JSON.stringify(overlayOfAnOperator));
+      const objects = rendered(relative(join(root, "k8s"), overlay));
+      expect(objects.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["PodMonitor", "PrometheusRule"]));
+      const namespaced = objects.filter(({ kind }) => !/^(Namespace|ClusterRole|ClusterRoleBinding)$/.test(kind));
+      for (const { kind, metadata } of namespaced) expect([kind, metadata.namespace]).toEqual([kind, "millrace"]);
+    } finally {
+      rmSync(overlay, { recursive: true });
+    }
+  },
+);
