@@ -18,6 +18,12 @@ export interface AdminServer {
 }
 
 /**
+ * Ten samples a second: at the default of a hundred, watching the event loop is most of what an idle node does. Node.js counts the time
+ * between two of them, so that this much of each figure is no stall.
+ */
+export const EVENT_LOOP_PERIOD_MS = 100;
+
+/**
  * /metrics (Prometheus), /healthz (alive: this answer proves that the event loop turns) and /readyz (503 with reasons
  * until the process does its work), on a port of their own.
  */
@@ -27,8 +33,8 @@ export async function startAdminServer(
   registry: Registry,
   readiness: () => Readiness,
 ): Promise<AdminServer> {
-  // Ten samples a second: at the default of a hundred, watching the event loop is most of what an idle node does.
-  collectDefaultMetrics({ register: registry, prefix: "millrace_process_", eventLoopMonitoringPrecision: 100 });
+  const eventLoopMonitoringPrecision = EVENT_LOOP_PERIOD_MS;
+  collectDefaultMetrics({ register: registry, prefix: "millrace_process_", eventLoopMonitoringPrecision });
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
     const path = (request.url ?? "/").split("?")[0];
     if (request.method !== "GET" && request.method !== "HEAD") answer(response, 405, "text/plain", "GET only\n");

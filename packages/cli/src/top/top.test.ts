@@ -18,6 +18,7 @@ millrace_stream_incoming_records_total{account="000000000000",stream="orders"} $
 millrace_stream_incoming_bytes_total{account="000000000000",stream="orders"} ${records * 1_024}
 millrace_stream_iterator_age_milliseconds{account="000000000000",stream="orders"} 1500
 millrace_process_process_cpu_seconds_total ${records / 1_000}
+millrace_process_nodejs_eventloop_lag_p99_seconds 0.130
 millrace_shards_hosted 4
 millrace_shards_led 2
 millrace_journal_sync_duration_seconds_bucket{le="0.001"} ${fast}
@@ -33,7 +34,7 @@ test("S: top shows rates between two scrapes, and who does not answer", () => {
     [scrape(300, 90, 20), undefined],
     2,
   );
-  expect(text).toMatch(/broker-1 +az-a +10 % .* 2\/4 .*<250 ms/);
+  expect(text).toMatch(/broker-1 +az-a +10 % .* 30 ms .* 2\/4 .*<250 ms/);
   expect(text).toMatch(/broker-2 +az-a +no answer/);
   expect(text).toMatch(/orders +100 +100 KiB +0 +0 B +0 +1500 ms/);
 });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KIB } from "@millrace/util";
+import { EVENT_LOOP_PERIOD_MS } from "../admin-server.ts";
 import { columns } from "../columns.ts";
 import { clusterFileOf, type ClusterNode, processesOf } from "../launcher/cluster-file.ts";
 import { quantileBetween, type Scrape, scrapeAll } from "./scrape.ts";
@@ -67,7 +68,7 @@ function nodeTable(nodes: readonly ClusterNode[], before: Scrapes, after: Scrape
       az,
       `${Math.round(rate(old, now, "millrace_process_process_cpu_seconds_total", seconds) * 100)} %`,
       sizeText(now.sum("millrace_process_process_resident_memory_bytes")),
-      `${Math.round(now.sum("millrace_process_nodejs_eventloop_lag_p99_seconds") * 1_000)} ms`,
+      stalls(now),
       isGateway ? rate(old, now, "millrace_requests_total", seconds).toFixed(0) : "",
       isBroker ? `${now.sum("millrace_shards_led")}/${now.sum("millrace_shards_hosted")}` : "",
       p99("millrace_append_duration_seconds"),
@@ -76,6 +77,11 @@ function nodeTable(nodes: readonly ClusterNode[], before: Scrapes, after: Scrape
     ];
   });
   return columns(header, rows).join("\n");
+}
+
+function stalls(now: Scrape): string {
+  const periodMs = now.sum("millrace_process_nodejs_eventloop_lag_p99_seconds") * 1_000;
+  return `${Math.max(0, Math.round(periodMs - EVENT_LOOP_PERIOD_MS))} ms`;
 }
 
 function streamTable(before: Scrapes, after: Scrapes, seconds: number): string {
