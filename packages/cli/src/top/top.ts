@@ -18,12 +18,13 @@ const CLEAR = "\u001b[H\u001b[J";
 /** What the cluster does now, every few seconds. @throws Error in words for people */
 export async function top({ dataDir, intervalS, once }: TopOptions): Promise<void> {
   const nodesNow = (): readonly ClusterNode[] => processesOf(clusterFileOf(dataDir));
+  const isScreen = !once && process.stdout.isTTY;
   let before = await scrapeAll(nodesNow());
   for (;;) {
     await sleep(intervalS * 1_000);
     const nodes = nodesNow();
     const after = await scrapeAll(nodes);
-    console.log(`${once ? "" : CLEAR}${topTables(nodes, before, after, intervalS)}`);
+    console.log(`${isScreen ? CLEAR : ""}${topTables(nodes, before, after, intervalS)}`);
     if (once) return;
     before = after;
   }
