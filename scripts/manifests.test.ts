@@ -125,6 +125,15 @@ describe.each(sources)("what %s name", (source, load) => {
     }
   });
 
+  test("nobody is given a service account's token but init containers", () => {
+    for (const { spec } of pods) {
+      expect(spec.automountServiceAccountToken).toBe(false);
+      const projected = (spec.volumes ?? []).filter((volume: KubeObject) => volume.projected !== undefined);
+      const mounted = spec.containers.flatMap(({ volumeMounts = [] }: KubeObject) => volumeMounts);
+      for (const { name } of projected) expect(mounted.map((mount: KubeObject) => mount.name)).not.toContain(name);
+    }
+  });
+
   test("probes and services ask ports that a container has", () => {
     for (const { ports = [], startupProbe, readinessProbe, livenessProbe } of containers) {
       for (const probe of [startupProbe, readinessProbe, livenessProbe]) {

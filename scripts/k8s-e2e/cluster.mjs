@@ -41,7 +41,7 @@ export class Cluster {
     this.say = say;
     this.directory = mkdtempSync(join(tmpdir(), "millrace-k8s-"));
     mkdirSync(join(this.directory, "volumes"));
-    this.volumes = new Volumes(join(this.directory, "volumes"), objects);
+    this.volumes = new Volumes(join(this.directory, "volumes"), objects, (account) => this.accountDirectory(account));
     this.sets = objects.filter(({ kind }) => kind === "StatefulSet" || kind === "Deployment");
     this.services = objects.flatMap(({ kind, metadata, spec }) =>
       kind === "Service" && spec.clusterIP !== "None" ? [metadata.name] : [],

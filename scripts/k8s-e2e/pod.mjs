@@ -6,7 +6,6 @@ import { ended, inspect, LIMITS, podman } from "./podman.mjs";
 
 /** A pod that takes longer to be ready says why. */
 const LATE_MS = 15_000;
-const ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 export class Pod {
   isReady = false;
@@ -84,9 +83,6 @@ export class Pod {
     const mounts = (container.volumeMounts ?? []).map(
       ({ name, mountPath, readOnly }) => `${this.#paths.get(name)}:${mountPath}:${readOnly ? "ro" : "rw"}`,
     );
-    if (spec.automountServiceAccountToken) {
-      mounts.push(`${this.#cluster.accountDirectory(spec.serviceAccountName ?? "default")}:${ACCOUNT_PATH}:ro`);
-    }
     // Pods are told nothing that the manifests do not say, but where the API server and the services are.
     return [
       ...["--network", this.#cluster.network, ...LIMITS],

@@ -7,12 +7,15 @@ import { sh } from "./podman.mjs";
 export class Volumes {
   #directory;
   #objects;
+  #accountDirectory;
   #mounted = new Set();
   areGrowable = false;
 
-  constructor(directory, objects) {
+  /** @param accountDirectory where a service account's token is, by its name */
+  constructor(directory, objects, accountDirectory) {
     this.#directory = directory;
     this.#objects = objects;
+    this.#accountDirectory = accountDirectory;
   }
 
   get areFileSystems() {
@@ -28,7 +31,9 @@ export class Volumes {
     return paths;
   }
 
-  #make(pod, { name, emptyDir, secret, configMap }, fsGroup) {
+  #make(pod, { name, emptyDir, secret, configMap, projected }, fsGroup) {
+    const isAccount = projected?.sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined);
+    if (isAccount) return this.#accountDirectory(pod.spec.serviceAccountName ?? "default");
     const path = join(this.#directory, "pods", pod.name, name);
     rmSync(path, { recursive: true, force: true });
     mkdirSync(path, { recursive: true });

@@ -7,7 +7,8 @@ import { credentialsFor } from "../peer-tls.ts";
 import type { PeerTlsOptions } from "../peer-tls-options.ts";
 import { type ClusterNode, isAlive, readClusterFile } from "../launcher/cluster-file.ts";
 
-const PROBE_TIMEOUT_MS = 1_000;
+/** On a machine with too much to do this program is slow as well. */
+const PROBE_TIMEOUT_MS = 2_500;
 const CONTROLLER_TIMEOUT_MS = 2_000;
 
 /** `up`: ready for its work; `starting`: alive, not ready; `unresponsive`: runs but does not answer; `down`: no process. */
