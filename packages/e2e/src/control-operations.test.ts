@@ -22,6 +22,8 @@ import {
   RemoveTagsFromStreamCommand,
   StartStreamEncryptionCommand,
   StopStreamEncryptionCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
   UpdateMaxRecordSizeCommand,
   UpdateStreamModeCommand,
 } from "@aws-sdk/client-kinesis";
@@ -86,6 +88,38 @@ test("a consumer is registered once, described, listed, and holds up the stream'
   await expect(
     client.send(new DescribeStreamConsumerCommand({ StreamARN: ARN, ConsumerName: "app" })),
   ).rejects.toMatchObject({ name: "ResourceNotFoundException" });
+});
+
+test("a consumer has tags of its own, from its registration on", async () => {
+  const registered = { StreamARN: ARN, ConsumerName: "tagged" };
+  const { Consumer } = await client.send(
+    new RegisterStreamConsumerCommand({ ...registered, Tags: { team: "flow", env: "test" } }),
+  );
+  const ResourceARN = Consumer?.ConsumerARN;
+  const tagsOf = async (arn: string | undefined) =>
+    (await client.send(new ListTagsForResourceCommand({ ResourceARN: arn }))).Tags;
+  const ofStream = await tagsOf(ARN);
+  expect(await tagsOf(ResourceARN)).toEqual([
+    { Key: "env", Value: "test" },
+    { Key: "team", Value: "flow" },
+  ]);
+  await client.send(new TagResourceCommand({ ResourceARN, Tags: { env: "live", cost: "9" } }));
+  await client.send(new UntagResourceCommand({ ResourceARN, TagKeys: ["team", "nothing"] }));
+  expect(await tagsOf(ResourceARN)).toEqual([
+    { Key: "cost", Value: "9" },
+    { Key: "env", Value: "live" },
+  ]);
+  expect(await tagsOf(ARN)).toEqual(ofStream);
+  const tooMany = Object.fromEntries(Array.from({ length: 49 }, (_, i) => [`k${i}`, ""]));
+  await expect(client.send(new TagResourceCommand({ ResourceARN, Tags: tooMany }))).rejects.toThrow(
+    "Failed to add tags to consumer tagged because a given consumer cannot have more than 50 tags associated with it.",
+  );
+  const bad = new RegisterStreamConsumerCommand({ StreamARN: ARN, ConsumerName: "bad", Tags: { "aws:a": "v" } });
+  await expect(client.send(bad)).rejects.toThrow("Tag keys must not start with aws:.");
+  await client.send(new DeregisterStreamConsumerCommand(registered));
+  const { Consumer: again } = await client.send(new RegisterStreamConsumerCommand(registered));
+  expect(await tagsOf(again?.ConsumerARN)).toEqual([]);
+  await client.send(new DeregisterStreamConsumerCommand(registered));
 });
 
 test("records are marked by the encryption state of the moment they were put", async () => {

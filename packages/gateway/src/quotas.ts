@@ -62,8 +62,8 @@ export const OTHER_QUOTAS: readonly (readonly [what: string, limit: string, coun
   ["open shards of an account's provisioned streams", "500", "controller/src/decisions/limits.ts"],
   ["streams being created", "5", "controller/src/decisions/limits.ts"],
   ["on-demand streams", "50", "controller/src/decisions/limits.ts"],
-  ["consumers of a stream", "20", "controller/src/decisions/update-stream.ts"],
-  ["tags of a stream", "50", "controller/src/decisions/limits.ts"],
+  ["consumers of a stream", "20", "controller/src/decisions/consumers.ts"],
+  ["tags of a stream, and of a consumer", "50", "controller/src/decisions/limits.ts"],
   ["PutRecords", "500 records, 10 MiB with keys", "gateway/src/records/put-records.ts"],
   ["GetRecords", "10,000 records, 10 MiB", "gateway/src/operations/get-records.ts"],
 ];

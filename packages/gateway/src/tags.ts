@@ -1,3 +1,4 @@
+import type { Consumer, TagChange } from "@millrace/proto";
 import type { Tag } from "./model/generated/kinesis-types.ts";
 import { awsError } from "./errors.ts";
 
@@ -16,6 +17,11 @@ export function checkTagKeys(keys: Iterable<string>): void {
       throw awsError("INVALID_ARGUMENT", { text: `Tag keys must not start with ${RESERVED_PREFIX}.` });
     }
   }
+}
+
+/** Of the stream, or of one of its consumers. */
+export function tagChange(consumer: Consumer | undefined, change: Omit<TagChange, "consumer">): TagChange {
+  return consumer === undefined ? change : { consumer: { name: consumer.name, ...change } };
 }
 
 /** Sorted by key. */

@@ -30,6 +30,7 @@ export type { StreamKey__Output as StreamKey } from "./generated/millrace/v1/Str
 export type { StreamMode__Output as StreamMode } from "./generated/millrace/v1/StreamMode.ts";
 export type { StreamStatus__Output as StreamStatus } from "./generated/millrace/v1/StreamStatus.ts";
 export type { SubscribeRequest__Output as SubscribeRequest } from "./generated/millrace/v1/SubscribeRequest.ts";
+export type { TagChange } from "./generated/millrace/v1/TagChange.ts";
 export type { WatchRequest__Output as WatchRequest } from "./generated/millrace/v1/WatchRequest.ts";
 export {
   callerName,

@@ -13,6 +13,7 @@ import {
   TAGS_MAX,
 } from "./limits.ts";
 import { Placement } from "./placement.ts";
+import { areTooManyTags } from "./tags.ts";
 
 const ON_DEMAND_SHARD_COUNT = 4;
 const DEFAULT_RETENTION_HOURS = 24;
@@ -27,7 +28,7 @@ export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, i
   if (state.streamByKey(key) !== undefined) throw new Refusal("STREAM_EXISTS", `stream ${key.name} exists`);
   const shardCount = mode === "ON_DEMAND" ? ON_DEMAND_SHARD_COUNT : input.shardCount;
   if (shardCount < 1) throw new Refusal("BAD_COMMAND", "a stream needs a shard");
-  if (Object.keys(tags).length > TAGS_MAX) throw new Refusal("TOO_MANY_TAGS", `a stream has at most ${TAGS_MAX} tags`);
+  if (areTooManyTags(tags)) throw new Refusal("TOO_MANY_TAGS", `a stream has at most ${TAGS_MAX} tags`);
   checkLimits(state, key, shardCount, mode === "ON_DEMAND");
   const placement = new Placement(state);
   // Later than any shard of a stream that was removed: its sequence numbers name this second, and are never used again.

@@ -2,10 +2,11 @@ import type { Faults, Stream } from "@millrace/proto";
 import { unreachable } from "@millrace/util";
 import type { UpdateStream__Output } from "../command.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
+import { deregistered, registered, withPolicy, withTags } from "./consumers.ts";
 import { type Decision, type DecisionContext, Refusal } from "./decision.ts";
 import { TAGS_MAX } from "./limits.ts";
+import { areTooManyTags, changedTags } from "./tags.ts";
 
-const CONSUMERS_PER_STREAM_MAX = 20;
 const DAY_HOURS = 24;
 const RETENTION_HOURS_MAX = 8_760;
 /** What may change while shards are being moved about. */
@@ -47,22 +48,13 @@ function changed({ nowMs }: DecisionContext, stream: Stream, input: UpdateStream
     case "shardLevelMetrics":
       return { ...stream, shardLevelMetrics: input.shardLevelMetrics?.names.toSorted() ?? [] };
     case "tags":
-      return { ...stream, tags: changedTags(stream, input) };
+      return withChangedTags(stream, input);
     case "registerConsumer": {
-      const name = input.registerConsumer ?? "";
-      if (stream.consumers.some((consumer) => consumer.name === name))
-        throw new Refusal("CONSUMER_EXISTS", `${name} exists`);
-      if (stream.consumers.length >= CONSUMERS_PER_STREAM_MAX) {
-        throw new Refusal("LIMIT_EXCEEDED", `A stream has at most ${CONSUMERS_PER_STREAM_MAX} consumers.`);
-      }
-      const consumers = [...stream.consumers, { name, createdAtMs: nowMs, policy: "" }];
-      return { ...stream, consumers: consumers.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+      const { registerConsumer: name = "", consumerTags: tags } = input;
+      return { ...stream, consumers: registered(stream, { name, createdAtMs: nowMs, tags }) };
     }
-    case "deregisterConsumer": {
-      const consumers = stream.consumers.filter(({ name }) => name !== input.deregisterConsumer);
-      if (consumers.length === stream.consumers.length) throw new Refusal("CONSUMER_NOT_FOUND", "no such consumer");
-      return { ...stream, consumers };
-    }
+    case "deregisterConsumer":
+      return { ...stream, consumers: deregistered(stream, input.deregisterConsumer) };
     case "policy":
       return changedPolicy(stream, input);
     case "recordDistribution":
@@ -76,12 +68,12 @@ function changed({ nowMs }: DecisionContext, stream: Stream, input: UpdateStream
   }
 }
 
-function changedTags(stream: Stream, { tags }: UpdateStream__Output): Record<string, string> {
-  const next = { ...stream.tags, ...tags?.set };
-  for (const key of tags?.remove ?? []) delete next[key];
-  if (Object.keys(next).length > TAGS_MAX) throw new Refusal("TOO_MANY_TAGS", `a stream has at most ${TAGS_MAX} tags`);
-  // In one order on every replica, whatever the order of the changes was.
-  return Object.fromEntries(Object.entries(next).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+/** Of the stream, or of one of its consumers. */
+function withChangedTags(stream: Stream, { tags: change }: UpdateStream__Output): Stream {
+  if (change?.consumer) return { ...stream, consumers: withTags(stream, change.consumer) };
+  const tags = changedTags(stream.tags, change ?? { set: {}, remove: [] });
+  if (areTooManyTags(tags)) throw new Refusal("TOO_MANY_TAGS", `a stream has at most ${TAGS_MAX} tags`);
+  return { ...stream, tags };
 }
 
 /** None is null. */
@@ -97,10 +89,5 @@ function checkedFaults(faults: UpdateStream__Output["faults"]): Faults | null {
 function changedPolicy(stream: Stream, input: UpdateStream__Output): Stream {
   const { consumer = "", policy = "" } = input.policy ?? {};
   if (consumer === "") return { ...stream, policy };
-  if (!stream.consumers.some(({ name }) => name === consumer))
-    throw new Refusal("CONSUMER_NOT_FOUND", "no such consumer");
-  return {
-    ...stream,
-    consumers: stream.consumers.map((each) => (each.name === consumer ? { ...each, policy } : each)),
-  };
+  return { ...stream, consumers: withPolicy(stream, consumer, policy) };
 }

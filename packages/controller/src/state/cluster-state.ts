@@ -177,7 +177,7 @@ export class ClusterState {
       };
     }
     for (const broker of stored.brokers) state.brokers.set(broker.nodeId, broker);
-    for (const stream of stored.streams) state.putStream(withMoves(stream));
+    for (const stream of stored.streams) state.putStream(withConsumerTags(withMoves(stream)));
     for (const [commandId, result] of stored.results) state.#results.set(commandId, withRefusedShards(result));
     state.#groups = ConsumerGroups.fromStored(stored.groups ?? []);
     state.#nextStreamId = stored.nextStreamId;
@@ -231,6 +231,11 @@ function withMoves(stream: Stream): Stream {
     shards: upgraded(shards),
     reshard: reshard === null ? null : { ...reshard, children: upgraded(reshard.children) },
   };
+}
+
+/** Stored before consumers had tags. */
+function withConsumerTags(stream: Stream): Stream {
+  return { ...stream, consumers: stream.consumers.map((consumer) => ({ ...consumer, tags: consumer.tags ?? {} })) };
 }
 
 /** Stored before there were leases. */

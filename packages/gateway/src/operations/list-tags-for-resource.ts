@@ -4,5 +4,5 @@ import { defineOperation } from "./operation.ts";
 
 export const listTagsForResource = defineOperation("ListTagsForResource", (input, { metadata }) => {
   const { view, consumer } = resourceOf(metadata, input.ResourceARN);
-  return { Tags: consumer === undefined ? tagList(view.stream.tags) : [] };
+  return { Tags: tagList((consumer ?? view.stream).tags) };
 });

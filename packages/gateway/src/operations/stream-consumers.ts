@@ -5,6 +5,7 @@ import { openPageToken, sealPageToken } from "../pages.ts";
 import { consumerArn, consumerOf, type Resource } from "../resources.ts";
 import { changeStream } from "../stream-updates.ts";
 import { checkCreation, notActive, streamArn, streamOf } from "../streams.ts";
+import { checkTagKeys, checkTags } from "../tags.ts";
 import { defineOperation, type Services } from "./operation.ts";
 
 const PAGE_MAX = 100;
@@ -51,11 +52,14 @@ export const registerStreamConsumer = defineOperation("RegisterStreamConsumer", 
   const view = streamOf(services.metadata, { StreamARN: input.StreamARN }, request);
   const { name: stream, accountId } = view.key;
   if (view.stream.status !== "ACTIVE" && view.stream.status !== "UPDATING") throw notActive(view);
-  const name = input.ConsumerName;
+  const { ConsumerName: name, Tags: tags = new Map<string, string>() } = input;
   if (view.stream.consumers.some((consumer) => consumer.name === name)) {
     throw awsError("CONSUMER_EXISTS", { consumer: name, stream, accountId });
   }
-  await changeStream(services, request, view, { registerConsumer: name });
+  checkTags([...tags.keys(), ...tags.values()]);
+  checkTagKeys(tags.keys());
+  const consumerTags = Object.fromEntries(tags);
+  await changeStream(services, request, view, { registerConsumer: name, consumerTags });
   const made = services.metadata.streamById(view.stream.streamId);
   const consumer = made?.stream.consumers.find((each) => each.name === name);
   if (made === undefined || consumer === undefined) throw awsError("UNAVAILABLE", { text: "Retry the request." });

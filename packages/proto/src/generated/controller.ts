@@ -18,6 +18,7 @@ import type { CommandResult as _millrace_v1_CommandResult, CommandResult__Output
 import type { CompleteMove as _millrace_v1_CompleteMove, CompleteMove__Output as _millrace_v1_CompleteMove__Output } from './millrace/v1/CompleteMove.ts';
 import type { CompleteReshard as _millrace_v1_CompleteReshard, CompleteReshard__Output as _millrace_v1_CompleteReshard__Output } from './millrace/v1/CompleteReshard.ts';
 import type { Consumer as _millrace_v1_Consumer, Consumer__Output as _millrace_v1_Consumer__Output } from './millrace/v1/Consumer.ts';
+import type { ConsumerTagChange as _millrace_v1_ConsumerTagChange, ConsumerTagChange__Output as _millrace_v1_ConsumerTagChange__Output } from './millrace/v1/ConsumerTagChange.ts';
 import type { ControllerClient as _millrace_v1_ControllerClient, ControllerDefinition as _millrace_v1_ControllerDefinition } from './millrace/v1/Controller.ts';
 import type { CreateStream as _millrace_v1_CreateStream, CreateStream__Output as _millrace_v1_CreateStream__Output } from './millrace/v1/CreateStream.ts';
 import type { DeleteStream as _millrace_v1_DeleteStream, DeleteStream__Output as _millrace_v1_DeleteStream__Output } from './millrace/v1/DeleteStream.ts';
@@ -80,6 +81,7 @@ export interface ProtoGrpcType {
       CompleteMove: MessageTypeDefinition<_millrace_v1_CompleteMove, _millrace_v1_CompleteMove__Output>
       CompleteReshard: MessageTypeDefinition<_millrace_v1_CompleteReshard, _millrace_v1_CompleteReshard__Output>
       Consumer: MessageTypeDefinition<_millrace_v1_Consumer, _millrace_v1_Consumer__Output>
+      ConsumerTagChange: MessageTypeDefinition<_millrace_v1_ConsumerTagChange, _millrace_v1_ConsumerTagChange__Output>
       Controller: SubtypeConstructor<typeof grpc.Client, _millrace_v1_ControllerClient> & { service: _millrace_v1_ControllerDefinition }
       CreateStream: MessageTypeDefinition<_millrace_v1_CreateStream, _millrace_v1_CreateStream__Output>
       DeleteStream: MessageTypeDefinition<_millrace_v1_DeleteStream, _millrace_v1_DeleteStream__Output>

@@ -6,10 +6,12 @@ export interface Consumer {
   'name'?: (string);
   'createdAtMs'?: (number | string | Long);
   'policy'?: (string);
+  'tags'?: ({[key: string]: string});
 }
 
 export interface Consumer__Output {
   'name': (string);
   'createdAtMs': (number);
   'policy': (string);
+  'tags': ({[key: string]: string});
 }

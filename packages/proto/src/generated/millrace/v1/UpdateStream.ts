@@ -20,6 +20,7 @@ export interface UpdateStream {
   'policy'?: (_millrace_v1_PolicyChange | null);
   'recordDistribution'?: (string);
   'warmThroughputMibps'?: (number);
+  'consumerTags'?: ({[key: string]: string});
   'faults'?: (_millrace_v1_Faults | null);
   'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps"|"faults";
 }
@@ -37,6 +38,7 @@ export interface UpdateStream__Output {
   'policy'?: (_millrace_v1_PolicyChange__Output | null);
   'recordDistribution'?: (string);
   'warmThroughputMibps'?: (number);
+  'consumerTags': ({[key: string]: string});
   'faults'?: (_millrace_v1_Faults__Output | null);
   'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps"|"faults";
 }
