@@ -3,6 +3,7 @@ import type { GroupHandle, RaftHost, StateMachine } from "@millrace/multiraft";
 import { ClusterClock, KIB, type Logger, type Timer, type World } from "@millrace/util";
 import { decodeCommandEntry, encodeCommandEntry } from "./command.ts";
 import { AFTER_COMMAND } from "./command-failpoints.ts";
+import { ConsumerSeconds } from "./consumer-seconds.ts";
 import { decide } from "./decisions/decide.ts";
 import { MAY_PASS } from "./decisions/decision.ts";
 import { newestIncarnations } from "./decisions/placement.ts";
@@ -80,6 +81,7 @@ export class ControllerNode implements StateMachine {
   readonly #group: GroupHandle;
   readonly #pending: PendingCommands;
   readonly #liveness = new Liveness();
+  readonly #consumerSeconds = new ConsumerSeconds();
   readonly #wishes = new Set<string>();
   readonly #admissions: Admissions;
   readonly watchers: Watchers;
@@ -173,10 +175,8 @@ export class ControllerNode implements StateMachine {
     if (this.#pending.count >= PENDING_MAX) throw new CommandInterrupted("too many commands at once");
     // The cluster's time, or what it was when it was known last.
     this.#clock.heard(this.#clusterNowMs, this.#clock.monotonicMs());
-    const entry = encodeCommandEntry(this.#clock.nowMs(), {
-      ...command,
-      commandId,
-    });
+    const timeMs = this.#consumerSeconds.timeFor(command, this.#clock.nowMs());
+    const entry = encodeCommandEntry(timeMs, { ...command, commandId });
     if (entry.length > COMMAND_SIZE_BYTES_MAX) {
       throw new MalformedCommand(`a command has at most ${COMMAND_SIZE_BYTES_MAX} bytes`);
     }
@@ -269,6 +269,7 @@ export class ControllerNode implements StateMachine {
       if (type !== "data") continue;
       const { nowMs, command } = decodeCommandEntry(payload);
       failpoint?.("controller.before-apply");
+      this.#consumerSeconds.applying(this.#state, command, nowMs);
       const { result, changes } = decide(this.#state, command, nowMs);
       const applied = command.kind === undefined ? undefined : AFTER_COMMAND[command.kind];
       if (applied !== undefined && result.error === null) failpoint?.(applied);
