@@ -57,6 +57,33 @@ test("a stream that distributes its records by itself takes them without keys an
   expect(widest).toBeGreaterThan(1);
 });
 
+test("warm throughput and the distribution of records are kept from CreateStream and UpdateStreamMode on, on demand only", async () => {
+  const made = { StreamName: "made", WarmThroughputMiBps: 7, RecordDistributionStrategy: "AUTO" };
+  for (const part of [{ WarmThroughputMiBps: 7 }, { RecordDistributionStrategy: "AUTO" }]) {
+    const refused = await call("CreateStream", { StreamName: "made", ShardCount: 1, ...part });
+    expect(refused.body.message).toMatch(/needs a stream in ON_DEMAND mode\.$/);
+  }
+  const summary = async (): Promise<Record<string, unknown>> => {
+    const { body } = await call("DescribeStreamSummary", { StreamName: "made" });
+    return body.StreamDescriptionSummary as Record<string, unknown>;
+  };
+  expect((await call("CreateStream", made)).status).toBe(200);
+  expect(await summary()).toMatchObject({
+    RecordDistributionStrategy: "AUTO",
+    WarmThroughput: { TargetMiBps: 7, CurrentMiBps: 7 },
+  });
+  await eventually(async () => (await summary()).StreamStatus === "ACTIVE", 10_000);
+  const turn = (StreamMode: string, WarmThroughputMiBps?: number) => {
+    const StreamARN = ARN.replace("auto", "made");
+    return call("UpdateStreamMode", { StreamARN, StreamModeDetails: { StreamMode }, WarmThroughputMiBps });
+  };
+  expect((await turn("PROVISIONED", 9)).error).toBe("InvalidArgumentException");
+  expect((await turn("PROVISIONED")).status).toBe(200);
+  expect(await summary()).not.toHaveProperty("WarmThroughput");
+  expect((await turn("ON_DEMAND", 9)).status).toBe(200);
+  expect(await summary()).toMatchObject({ WarmThroughput: { TargetMiBps: 9, CurrentMiBps: 9 } });
+});
+
 test("a repeated request finds its records where the first attempt left them", async () => {
   const headers = { "amz-sdk-invocation-id": "6f1c2f40-0000-4000-8000-000000000001" };
   const input = { StreamName: "auto", Records: Array.from({ length: 300 }, (_, i) => ({ Data: btoa(`${i}`) })) };

@@ -23,7 +23,7 @@ const SHARD_CREATED_BEFORE_S = 2;
 
 /** The stream is CREATING until its shards have leaders. */
 export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, input) => {
-  const { mode, tags } = input;
+  const { mode, tags, recordDistribution, warmThroughputMibps } = input;
   const key = checkedKey(input.key);
   if (state.streamByKey(key) !== undefined) throw new Refusal("STREAM_EXISTS", `stream ${key.name} exists`);
   const shardCount = mode === "ON_DEMAND" ? ON_DEMAND_SHARD_COUNT : input.shardCount;
@@ -65,8 +65,8 @@ export const createStream: Decision<CreateStream__Output> = ({ state, nowMs }, i
     shardLevelMetrics: [],
     consumers: [],
     policy: "",
-    recordDistribution: "",
-    warmThroughputMibps: 0,
+    recordDistribution,
+    warmThroughputMibps,
     reshard: null,
     faults: null,
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ClusterState } from "../state/cluster-state.ts";
-import { cluster, command, create, key, nodeId, register, remove, scale } from "../testing/commands.ts";
+import { cluster, command, create, DEFAULTS, key, nodeId, register, remove, scale } from "../testing/commands.ts";
 import { decide } from "./decide.ts";
 
 const azOf = (state: ClusterState, nodeId: string): string | undefined => state.brokers.get(nodeId)?.az;
@@ -182,7 +182,7 @@ test("a shard count that no cluster can carry is refused before anything is made
 test("names that would be one text when joined are refused", () => {
   const state = cluster();
   const slashed = { accountId: "0", region: "r/s", name: "t" };
-  const input = { key: slashed, shardCount: 1, mode: "PROVISIONED", tags: {}, maxRecordSizeKib: 0 } as const;
+  const input = { key: slashed, shardCount: 1, mode: "PROVISIONED", tags: {}, ...DEFAULTS } as const;
   expect(decide(state, command("createStream", input), 1).result.error?.code).toBe("BAD_COMMAND");
 });
 

@@ -48,7 +48,7 @@ const nextOffset = fc.oneof(fc.nat(9), fc.constantFrom(Number.MAX_SAFE_INTEGER, 
 const groupId = fc.integer({ min: 15, max: 20 });
 const change = fc.oneof(
   fc.record({ retentionHours: count }),
-  fc.record({ mode }),
+  fc.record({ mode, modeWarmThroughputMibps: count }),
   fc.record({ maxRecordSizeKib: count }),
   fc.record({ encryptionKeyId: text }),
   fc.record({ shardLevelMetrics: fc.record({ names: fc.array(text) }) }),
@@ -70,7 +70,10 @@ const reshard = fc.oneof(
 );
 const anyKind = {
   createStream: fc.record(
-    { key, shardCount: count, mode, tags, maxRecordSizeKib: count },
+    {
+      ...{ key, shardCount: count, mode, tags, maxRecordSizeKib: count },
+      ...{ warmThroughputMibps: count, recordDistribution: text },
+    },
     { requiredKeys: ["key", "shardCount"] },
   ),
   deleteStream: fc.record({ key, enforceConsumerDeletion: fc.boolean() }),

@@ -40,7 +40,11 @@ function changed({ nowMs }: DecisionContext, stream: Stream, input: UpdateStream
       return { ...stream, retentionHours };
     }
     case "mode":
-      return { ...stream, mode: input.mode ?? stream.mode };
+      return {
+        ...stream,
+        mode: input.mode ?? stream.mode,
+        warmThroughputMibps: input.modeWarmThroughputMibps || stream.warmThroughputMibps,
+      };
     case "maxRecordSizeKib":
       return { ...stream, maxRecordSizeKib: input.maxRecordSizeKib ?? stream.maxRecordSizeKib };
     case "encryptionKeyId":

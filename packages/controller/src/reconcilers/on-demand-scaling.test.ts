@@ -4,7 +4,7 @@ import { decide } from "../decisions/decide.ts";
 import { openShards } from "../decisions/reshard-plan.ts";
 import { Liveness } from "../liveness.ts";
 import type { BrokerHeartbeat__Output } from "../protocol.ts";
-import { cluster, command, key } from "../testing/commands.ts";
+import { DEFAULTS, cluster, command, key } from "../testing/commands.ts";
 import { onDemandScaling } from "./on-demand-scaling.ts";
 import type { Wish } from "./reconciler.ts";
 
@@ -20,7 +20,7 @@ class Scaled {
   nowMs = 1_000;
 
   constructor(mode: "ON_DEMAND" | "PROVISIONED" = "ON_DEMAND") {
-    const made = { key: key("s"), shardCount: 4, mode, tags: {}, maxRecordSizeKib: 0 };
+    const made = { key: key("s"), shardCount: 4, mode, tags: {}, ...DEFAULTS };
     decide(this.state, command("createStream", made), 1_000);
     decide(this.state, command("activateStream", { streamId: 1 }), 1_000);
   }

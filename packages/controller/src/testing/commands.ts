@@ -6,6 +6,9 @@ type Kind = NonNullable<Command__Output["kind"]>;
 
 let nextId = 0;
 
+/** Of a stream that is made. */
+export const DEFAULTS = { maxRecordSizeKib: 0, warmThroughputMibps: 0, recordDistribution: "" };
+
 /** What a disk says that has been given no name yet. */
 export const UNNAMED = { clusterId: "", incarnation: 0 };
 
@@ -24,7 +27,7 @@ export function create(name: string, shardCount: number, of: Partial<StreamKey> 
     shardCount,
     mode: "PROVISIONED",
     tags: {},
-    maxRecordSizeKib: 0,
+    ...DEFAULTS,
   });
 }
 

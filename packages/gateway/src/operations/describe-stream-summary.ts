@@ -2,8 +2,12 @@ import type { StreamView } from "@millrace/client";
 import { encryptionOf, shardLevelMetrics, streamArn, streamOf } from "../streams.ts";
 import { defineOperation } from "./operation.ts";
 
-function recordDistributionOf({ stream }: StreamView): "AUTO" | "USER_PARTITION_KEY" {
-  return stream.recordDistribution === "AUTO" ? "AUTO" : "USER_PARTITION_KEY";
+function onDemandDescription({ stream }: StreamView) {
+  const { recordDistribution, warmThroughputMibps: warm } = stream;
+  return {
+    RecordDistributionStrategy: recordDistribution === "AUTO" ? ("AUTO" as const) : ("USER_PARTITION_KEY" as const),
+    ...(warm === 0 ? {} : { WarmThroughput: { TargetMiBps: warm, CurrentMiBps: warm } }),
+  };
 }
 
 export const describeStreamSummary = defineOperation("DescribeStreamSummary", (input, { metadata }, request) => {
@@ -22,7 +26,7 @@ export const describeStreamSummary = defineOperation("DescribeStreamSummary", (i
       OpenShardCount: stream.status === "CREATING" ? 0 : view.openShards.length,
       ConsumerCount: stream.consumers.length,
       MaxRecordSizeInKiB: stream.maxRecordSizeKib,
-      ...(stream.mode === "ON_DEMAND" ? { RecordDistributionStrategy: recordDistributionOf(view) } : {}),
+      ...(stream.mode === "ON_DEMAND" ? onDemandDescription(view) : {}),
     },
   };
 });

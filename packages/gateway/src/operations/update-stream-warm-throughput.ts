@@ -1,5 +1,4 @@
-import { awsError } from "../errors.ts";
-import { activeStream, changeStream } from "../stream-updates.ts";
+import { activeStream, changeStream, checkOnDemand } from "../stream-updates.ts";
 import { streamArn } from "../streams.ts";
 import { defineOperation } from "./operation.ts";
 
@@ -8,9 +7,7 @@ export const updateStreamWarmThroughput = defineOperation(
   "UpdateStreamWarmThroughput",
   async (input, services, request) => {
     const view = activeStream(services, input, request);
-    if (view.stream.mode !== "ON_DEMAND") {
-      throw awsError("INVALID_ARGUMENT", { text: "Warm throughput needs a stream in ON_DEMAND mode." });
-    }
+    checkOnDemand(view.stream.mode, "Warm throughput");
     const target = input.WarmThroughputMiBps;
     await changeStream(services, request, view, { warmThroughputMibps: target });
     return {

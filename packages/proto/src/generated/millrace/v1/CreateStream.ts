@@ -9,6 +9,8 @@ export interface CreateStream {
   'mode'?: (_millrace_v1_StreamMode);
   'tags'?: ({[key: string]: string});
   'maxRecordSizeKib'?: (number);
+  'warmThroughputMibps'?: (number);
+  'recordDistribution'?: (string);
 }
 
 export interface CreateStream__Output {
@@ -17,4 +19,6 @@ export interface CreateStream__Output {
   'mode': (_millrace_v1_StreamMode__Output);
   'tags': ({[key: string]: string});
   'maxRecordSizeKib': (number);
+  'warmThroughputMibps': (number);
+  'recordDistribution': (string);
 }

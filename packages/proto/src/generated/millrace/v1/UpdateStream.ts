@@ -21,6 +21,7 @@ export interface UpdateStream {
   'recordDistribution'?: (string);
   'warmThroughputMibps'?: (number);
   'consumerTags'?: ({[key: string]: string});
+  'modeWarmThroughputMibps'?: (number);
   'faults'?: (_millrace_v1_Faults | null);
   'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps"|"faults";
 }
@@ -39,6 +40,7 @@ export interface UpdateStream__Output {
   'recordDistribution'?: (string);
   'warmThroughputMibps'?: (number);
   'consumerTags': ({[key: string]: string});
+  'modeWarmThroughputMibps': (number);
   'faults'?: (_millrace_v1_Faults__Output | null);
   'change'?: "retentionHours"|"mode"|"maxRecordSizeKib"|"encryptionKeyId"|"shardLevelMetrics"|"tags"|"registerConsumer"|"deregisterConsumer"|"policy"|"recordDistribution"|"warmThroughputMibps"|"faults";
 }
