@@ -142,6 +142,18 @@ describe("cluster metadata", () => {
     await expect(aborted).resolves.toBe(false);
   });
 
+  test("remembers what the last thousand streams were called that went", () => {
+    const metadata = new ClusterMetadata({ clock });
+    const streams = Array.from({ length: 1_001 }, (_, index) => streamOf(index + 1, `s${index + 1}`));
+    metadata.apply(fullUpdate(1, streams, []));
+    expect(metadata.removedKey(1)).toBeUndefined();
+    metadata.apply(deltaUpdate(2, { removedStreamIds: [1] }));
+    expect(metadata.removedKey(1)).toEqual({ accountId: ACCOUNT_ID, region: REGION, name: "s1" });
+    metadata.apply(fullUpdate(3, [], []));
+    expect(metadata.removedKey(1)).toBeUndefined();
+    expect(metadata.removedKey(2)?.name).toBe("s2");
+  });
+
   test("deleting a stream whose name is taken again already leaves the new one", () => {
     const metadata = new ClusterMetadata({ clock });
     metadata.apply(fullUpdate(1, [streamOf(1, "a")], []));

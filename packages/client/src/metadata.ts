@@ -2,6 +2,9 @@ import type { Broker, ClusterIdentity, ClusterSettings, MetadataUpdate__Output, 
 import { assert, type Clock } from "@millrace/util";
 import { type ShardView, StreamView } from "./stream-view.ts";
 
+/** Iterators of so many streams, the last to go, can be answered by name. */
+const REMOVED_KEYS_MAX = 1_000;
+
 /** What an update touched, for those who keep something per stream, group or broker. */
 export interface MetadataChange {
   readonly version: number;
@@ -22,6 +25,7 @@ export class ClusterMetadata {
   #groupIdMax = 0;
   readonly #streamsById = new Map<number, StreamView>();
   readonly #streamsByKey = new Map<string, StreamView>();
+  readonly #removedKeys = new Map<number, StreamKey>();
   /** Per account and region, by name (code points). Replaced, never changed. */
   readonly #namespaces = new Map<string, readonly StreamView[]>();
   readonly #shardsByGroup = new Map<number, ShardView>();
@@ -76,6 +80,11 @@ export class ClusterMetadata {
 
   streamById(streamId: number): StreamView | undefined {
     return this.#streamsById.get(streamId);
+  }
+
+  /** What it was called. Undefined as well when it went long ago, or before this process began. */
+  removedKey(streamId: number): StreamKey | undefined {
+    return this.#removedKeys.get(streamId);
   }
 
   /** By name. The array never changes. */
@@ -169,6 +178,9 @@ export class ClusterMetadata {
     assert(view !== undefined, "only known streams are removed");
     this.#dropGroups(view);
     this.#streamsById.delete(streamId);
+    this.#removedKeys.set(streamId, view.key);
+    const oldest = this.#removedKeys.keys().next().value;
+    if (this.#removedKeys.size > REMOVED_KEYS_MAX && oldest !== undefined) this.#removedKeys.delete(oldest);
     const { accountId, region, name } = view.key;
     const key = keyText(accountId, region, name);
     if (this.#streamsByKey.get(key) !== view) return; // the name belongs to a newer stream already

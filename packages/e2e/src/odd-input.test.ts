@@ -1,5 +1,6 @@
 import { formatSequenceNumber, parseSequenceNumber, SEQUENCE_INDEX_MAX, type SequenceNumber } from "@millrace/proto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "./harness/cluster.ts";
 import { callRaw, type RawAnswer } from "./harness/raw.ts";
 import { SingleNode } from "./harness/single.ts";
 
@@ -86,4 +87,23 @@ test("names that contradict each other name no consumer, and none is deregistere
     const consistent = { StreamARN: arnOf("s"), ConsumerName: "named", ConsumerARN };
     expect((await call(operation, consistent)).status).toBe(200);
   }
+});
+
+test("an iterator of a stream that is gone names the stream, though another one has its name", async () => {
+  const stream = { StreamName: "gone" };
+  const isMade = async () =>
+    (await call("GetShardIterator", { ...SHARD, ...stream, ShardIteratorType: "LATEST" })).body;
+  const make = async (): Promise<unknown> => {
+    await call("CreateStream", { ...stream, ShardCount: 1 });
+    await eventually(async () => (await isMade()).ShardIterator !== undefined, 10_000);
+    return (await isMade()).ShardIterator;
+  };
+  const ShardIterator = await make();
+  await call("DeleteStream", stream);
+  await eventually(async () => (await call("DescribeStreamSummary", stream)).status === 400, 10_000);
+  const text = "Shard shardId-000000000000 in stream gone under account 000000000000 does not exist";
+  const gone = { status: 400, error: "ResourceNotFoundException", body: { message: text } };
+  expect(await call("GetRecords", { ShardIterator })).toMatchObject(gone);
+  await make();
+  expect(await call("GetRecords", { ShardIterator })).toMatchObject(gone);
 });

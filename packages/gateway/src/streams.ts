@@ -50,7 +50,7 @@ export function checkCreation({ stream, key }: StreamView, createdAtMs: number |
   throw awsError("STREAM_NOT_FOUND", { stream: key.name, accountId: key.accountId });
 }
 
-export function streamArn({ key }: StreamView): string {
+export function streamArn({ key }: Pick<StreamView, "key">): string {
   return `arn:aws:kinesis:${key.region}:${key.accountId}:stream/${key.name}`;
 }
 

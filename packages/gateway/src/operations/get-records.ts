@@ -1,4 +1,5 @@
 import { type RoutedReadResult, ShardGone, type ShardView, ShardThrottled, ShardUnavailable } from "@millrace/client";
+import { formatShardId } from "@millrace/proto";
 import { MIB } from "@millrace/util";
 import { checkAccess } from "../access.ts";
 import { awsError } from "../errors.ts";
@@ -87,17 +88,15 @@ function shardOf(
   arn: string | undefined,
 ): ShardView {
   const view = metadata.streamById(streamId);
+  const shardId = formatShardId(shardNumber);
+  const key = view?.key ?? metadata.removedKey(streamId);
+  if (key === undefined) throw awsError("RESOURCE_NOT_FOUND", { text: `The stream of shard ${shardId} was deleted.` });
+  checkAccess(streamArn({ key }), request);
   const shard = view?.shardByNumber(shardNumber);
-  if (view === undefined || shard === undefined) {
-    const shardId = `shardId-${String(shardNumber).padStart(12, "0")}`;
-    throw awsError("SHARD_DOES_NOT_EXIST", {
-      shardId,
-      stream: view?.key.name ?? "(deleted)",
-      accountId: request.accountId,
-    });
+  if (shard === undefined) {
+    throw awsError("SHARD_DOES_NOT_EXIST", { shardId, stream: key.name, accountId: key.accountId });
   }
-  checkAccess(streamArn(view), request);
-  if (arn !== undefined && arn !== streamArn(view)) throw awsError("INVALID_ITERATOR", {});
+  if (arn !== undefined && arn !== streamArn({ key })) throw awsError("INVALID_ITERATOR", {});
   return shard;
 }
 
