@@ -56,6 +56,12 @@ describe("the order of checks before an operation", () => {
       { contentType: ` ${JSON_TYPE} ; charset=utf-8`, target: GOOD_TARGET },
       "ListStreams json",
     ],
+    ["JSON in other letters", { contentType: "Application/X-Amz-Json-1.1", target: GOOD_TARGET }, "ListStreams json"],
+    [
+      "CBOR in other letters",
+      { contentType: "APPLICATION/X-AMZ-CBOR-1.1", target: GOOD_TARGET, body: Buffer.from([0xa0]) },
+      "ListStreams cbor",
+    ],
     ["CBOR", { contentType: CBOR_TYPE, target: GOOD_TARGET, body: Buffer.from([0xa0]) }, "ListStreams cbor"],
 
     ["GET", { method: "GET", body: "" }, ACCESS_DENIED],

@@ -46,7 +46,7 @@ export function decide(request: RawRequest, verifier: SignatureVerifier): Verdic
   if (method === "OPTIONS" && headers["origin"] !== undefined) return { kind: "preflight" };
   if (method !== "POST") return ACCESS_DENIED_XML;
 
-  const contentType = (headers["content-type"] ?? "").split(";")[0]?.trim();
+  const contentType = mediaTypeOf(headers["content-type"]);
   const [service = "", operationName = ""] = (headers["x-amz-target"] ?? "").split(".");
   const operation = service === TARGET_SERVICE ? findOperation(operationName) : undefined;
   const encoding = contentType === CONTENT_TYPES.json ? "json" : "cbor";
@@ -72,6 +72,11 @@ export function decide(request: RawRequest, verifier: SignatureVerifier): Verdic
     const answered = syntaxError(encoding, body) ?? error;
     return { ...errorAnswer(encoding, answered), refused: { operation: operation.name, outcome: answered.awsName } };
   }
+}
+
+/** Without parameters; in whatever case it was written, for that means nothing (RFC 9110, 8.3.1). */
+export function mediaTypeOf(contentType = ""): string {
+  return (contentType.split(";", 1)[0] ?? "").trim().toLowerCase();
 }
 
 function syntaxError(encoding: Encoding, body: Buffer): AwsError | undefined {

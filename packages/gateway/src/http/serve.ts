@@ -7,7 +7,15 @@ import { CONTENT_TYPES, type Encoding } from "../protocol/wire-value.ts";
 import { serializeError } from "../protocol/write-output.ts";
 import type { ApiHandler, ApiRequest, ApiResponse, StreamResponse } from "./api-types.ts";
 import type { ByteBudget } from "./byte-budget.ts";
-import { corsHeaders, decide, errorAnswer, type RawRequest, type RefusedCall, type Verdict } from "./decide.ts";
+import {
+  corsHeaders,
+  decide,
+  errorAnswer,
+  mediaTypeOf,
+  type RawRequest,
+  type RefusedCall,
+  type Verdict,
+} from "./decide.ts";
 import type { Exchange, ResponseHeaders } from "./exchange.ts";
 import { readBody, type BodyLimits, type BodyResult } from "./read-body.ts";
 import type { RequestIds } from "./request-ids.ts";
@@ -217,8 +225,7 @@ function respond(exchange: Exchange, status: number, headers: ResponseHeaders, p
 
 /** Too much at once: every SDK retries a 503 after a pause. */
 function refuseBusy(exchange: Exchange, context: ServeContext): void {
-  const encoding: Encoding =
-    exchange.headers["content-type"]?.startsWith(CONTENT_TYPES.cbor) === true ? "cbor" : "json";
+  const encoding: Encoding = mediaTypeOf(exchange.headers["content-type"]) === CONTENT_TYPES.cbor ? "cbor" : "json";
   const body = serializeError(encoding, serverBusy());
   const headers: ResponseHeaders = {
     "x-amzn-RequestId": context.ids.next(),
