@@ -10,7 +10,6 @@ interface Mutation {
   readonly name: string;
   readonly file: string;
   readonly scenario?: string;
-  readonly seed?: string;
 }
 
 interface Outcome {
@@ -47,10 +46,10 @@ test.each([
   120_000,
 );
 
-const scripted = (MUTATIONS as Mutation[]).filter(({ scenario, seed }) => (scenario ?? seed) !== undefined);
+const scripted = (MUTATIONS as Mutation[]).filter(({ scenario }) => scenario !== undefined);
 
 test.each(scripted)(
-  "T07 its scenario or seed notices: $name",
+  "T07 its scenario notices: $name",
   ({ name }) => {
     expect(live(name, { SEEDS: "0" }).scenario).toBe(true);
   },

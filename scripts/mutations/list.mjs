@@ -8,7 +8,7 @@ export function mutate(source, { name, file, find, replace }) {
 /**
  * Bugs to plant, one at a time: each breaks one rule that the promises stand on. `find` is there exactly once in the built file.
  * What the simulation does not notice in any of them, it would not notice in a real one. `scenario`: one of the simulation's scripted
- * lives, for a bug that needs more to happen one after another than random lives bring about soon. `seed`: the life that found it.
+ * lives, for a bug that needs more to happen one after another than random lives bring about soon.
  */
 export const MUTATIONS = [
   // Raft
@@ -251,6 +251,7 @@ export const MUTATIONS = [
   },
   {
     name: "a worker of a consumer group goes on after its lease",
+    scenario: "workers of a consumer group are killed and cut off, controllers too, and the stream is resharded",
     file: "client/dist/native/groups/held-lease.js",
     find: "return !this.#isGone && nowMs < this.#validUntilMs;",
     replace: "return !this.#isGone;",
@@ -282,14 +283,14 @@ export const MUTATIONS = [
   },
   {
     name: "a report of a move completes its cancellation",
-    seed: "910258",
+    scenario: "a move is cancelled while its leader says that it has finished it, and another replica's disk is lost",
     file: "controller/dist/decisions/move-replica.js",
     find: "placedVersion !== 0 && placedVersion !== shard.placedVersion",
     replace: "false",
   },
   {
     name: "a cancelled move ends before its leader has gone back",
-    seed: "930075",
+    scenario: "a move is cancelled while its leader says that it has finished it, and another replica's disk is lost",
     file: "controller/dist/decisions/move-replica.js",
     find: 'putShard(state, { ...shard, leaving: "", joinId: 0 });',
     replace:

@@ -1,3 +1,4 @@
+import { moveIsCancelledBehindItsLeader } from "./cancelled-move.ts";
 import { consumerGroupGoesOn } from "./consumer-group.ts";
 import { deposedLeaderIsRead } from "./deposed-leader.ts";
 import {
@@ -30,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   repetitionsAfterReshardsAndAClockStep,
   repetitionsByAStaleGateway,
   repetitionsBesideAClosedShardThatIsAway,
+  moveIsCancelledBehindItsLeader,
   headerRots,
   clockIsWrongWhileABrokerIsAway,
   clockIsWrongWhileDisksAreLost,
