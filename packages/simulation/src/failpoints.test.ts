@@ -11,8 +11,8 @@ const LIVES = [
   { seed: "17", why: "a segment without a write group; a truncation record that moves" },
   { seed: "28", why: "rotten entries; a journal that cannot be trusted; a log that is cut behind" },
   { seed: "101", why: "a full segment; a put that is repeated after a reshard" },
-  { seed: "118", why: "a torn write group" },
   { seed: "244", why: "puts to shards that are closed, and go on to their children" },
+  { seed: "480", why: "a torn write group" },
 ];
 const CRASHES_MIN = 40;
 

@@ -17,8 +17,6 @@ export class SingleNode {
   readonly #clients: KinesisClient[] = [];
   readonly #gateways: ChildProcess[] = [];
   #process: ChildProcess | undefined;
-  /** Of the latest start, to the ready line. */
-  startupMs = 0;
   /** Standard error of the latest start. */
   log = "";
 
@@ -53,7 +51,6 @@ export class SingleNode {
   }
 
   async launch(): Promise<void> {
-    const startedAt = performance.now();
     const child = spawn(process.execPath, [PROGRAM, ...this.#arguments], {
       env: { ...process.env, ...this.#environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -77,7 +74,6 @@ export class SingleNode {
         reject(new Error(`ended with ${code}: ${output}${this.log}`));
       });
     });
-    this.startupMs = performance.now() - startedAt;
   }
 
   client(config: KinesisClientConfig = {}): KinesisClient {
