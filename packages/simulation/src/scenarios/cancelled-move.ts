@@ -1,11 +1,9 @@
 import type { Membership } from "@millrace/raft";
 import type { ClusterNode } from "../cluster/cluster.ts";
-import type { Stage } from "../stage.ts";
 import { cast, cut, type Scenario, until } from "./scenario.ts";
 
 /** A move takes a few milliseconds where logs are short. */
 const LOOK_EVERY_MS = 0.2;
-const LOOK_FOR_MS = 20_000;
 /** Longer than a call to a controller hangs that was cut off. */
 const HEARD_AFTER_MS = 4_000;
 /** Longer than a broker takes to throw away what is said not to be counted on. */
@@ -23,10 +21,11 @@ export const moveIsCancelledBehindItsLeader: Scenario = {
     const [leaving, lost] = followers;
     const administration = stage.administration();
     await administration.setState(leaving, "DRAINING");
-    await soon(stage, "the move begins", () => {
+    const isKnown = (): boolean => {
       const { learners = [], voters = [] } = membershipOf(leader, groupId) ?? {};
       return isIn([...learners, ...voters], stranger);
-    });
+    };
+    await until(stage, "the move begins", isKnown, LOOK_EVERY_MS);
     const controllers = cluster.of("controller");
     const mend = cut(stage, [leader], controllers);
     await until(stage, "the leader has finished the move", () => {
@@ -35,10 +34,11 @@ export const moveIsCancelledBehindItsLeader: Scenario = {
     });
     await administration.setState(leaving, "UP");
     const draining = administration.setState(stranger, "DRAINING");
-    await soon(stage, "the move is to be cancelled", () => {
+    const isDraining = (): boolean => {
       const brokers = [...(cluster.newestState?.brokers.values() ?? [])];
       return brokers.some(({ brokerId, state }) => brokerId === stranger.machine.name && state === "DRAINING");
-    });
+    };
+    await until(stage, "the move is to be cancelled", isDraining, LOOK_EVERY_MS);
     // The cancellation is proposed, and not decided before the leader has said that it has finished the move.
     const followersOf = controllers.filter(({ state }) => state.controller?.node.isLeader !== true);
     for (const { machine } of followersOf) machine.diskBehaviour.isStalled = true;
@@ -58,14 +58,6 @@ export const moveIsCancelledBehindItsLeader: Scenario = {
     await progress(20_000);
   },
 };
-
-async function soon({ clock }: Stage, what: string, isSo: () => boolean): Promise<void> {
-  const deadlineMs = clock.monotonicMs() + LOOK_FOR_MS;
-  while (!isSo()) {
-    if (clock.monotonicMs() > deadlineMs) throw new Error(`it does not come to this: ${what}`);
-    await clock.sleep(LOOK_EVERY_MS);
-  }
-}
 
 function membershipOf({ state }: ClusterNode, groupId: number): Membership | undefined {
   return [...(state.broker?.node.allShards() ?? [])].find((shard) => shard.groupId === groupId)?.group.membership;

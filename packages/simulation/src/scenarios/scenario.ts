@@ -48,10 +48,16 @@ export function cut(stage: Stage, ones: readonly ClusterNode[], twos: readonly C
   };
 }
 
-export async function until(stage: Stage, what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let left = 600; left > 0; left--) {
+/** Looks again and again, for half a minute. */
+export async function until(
+  stage: Stage,
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  everyMs = 50,
+): Promise<void> {
+  for (let leftMs = 30_000; leftMs > 0; leftMs -= everyMs) {
     if (await isSo()) return;
-    await stage.clock.sleep(50);
+    await stage.clock.sleep(everyMs);
   }
   throw new Error(`it does not come to this: ${what}`);
 }
