@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Disk, parseIdentity, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
+import { type Disk, type Random, readIdentityFile, writeIdentityFile } from "@millrace/util";
 
 /** Who this broker is, as its disk remembers it. */
 export interface Identity {
@@ -33,9 +33,7 @@ export async function loadIdentity(disk: Disk, random: Random, directory: string
 
 /** As it stands there; undefined when the folder is nobody's. @throws Error when it cannot be told whose it is */
 export async function readIdentity(disk: Disk, directory: string): Promise<Identity | undefined> {
-  const path = join(directory, IDENTITY_FILE);
-  const bytes = await readSmallFile(disk, path);
-  return bytes === undefined ? undefined : (parseIdentity(bytes, path) as Identity);
+  return (await readIdentityFile(disk, directory)) as Identity | undefined;
 }
 
 export async function hasIdentity(disk: Disk, directory: string): Promise<boolean> {
@@ -51,5 +49,5 @@ export async function moveIdentity(disk: Disk, directory: string, target: string
 }
 
 export function saveIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
-  return replaceSmallFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
+  return writeIdentityFile(disk, directory, identity);
 }

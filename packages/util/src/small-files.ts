@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Disk } from "./world.ts";
 
 /** All of it; undefined when there is no such file. */
@@ -18,8 +18,16 @@ export async function readSmallFile(disk: Disk, path: string): Promise<Buffer | 
   }
 }
 
-/** @throws Error that says what there is to do: a folder that says of nobody whose it is must not be taken for a new one */
-export function parseIdentity(bytes: Buffer, path: string): object {
+const IDENTITY_FILE = "identity.json";
+
+/**
+ * Whose a data folder is, as it stands there; undefined when it is nobody's.
+ * @throws Error that says what there is to do: a folder of which nobody can tell must not be taken for a new one
+ */
+export async function readIdentityFile(disk: Disk, directory: string): Promise<object | undefined> {
+  const path = join(directory, IDENTITY_FILE);
+  const bytes = await readSmallFile(disk, path);
+  if (bytes === undefined) return undefined;
   let identity: unknown;
   try {
     identity = JSON.parse(bytes.toString());
@@ -27,11 +35,14 @@ export function parseIdentity(bytes: Buffer, path: string): object {
     // Said below.
   }
   if (typeof identity === "object" && identity !== null) return identity;
-  const folder = dirname(path);
   throw new Error(
-    `${path} is damaged, so nobody can tell whose data this is: put the file back from a copy, or move ${folder} away; with an ` +
+    `${path} is damaged, so nobody can tell whose data this is: put the file back from a copy, or move ${directory} away; with an ` +
       "empty folder this node begins anew and is filled by the others, which must be well",
   );
+}
+
+export function writeIdentityFile(disk: Disk, directory: string, identity: object): Promise<void> {
+  return replaceSmallFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
 }
 
 /** The old file or the new one, whole, whatever happens between; the new one, durable, when it resolves. */

@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import type { NodeId } from "@millrace/raft";
 import type { LogStore } from "@millrace/storage";
-import { type Disk, parseIdentity, type Random, readSmallFile, replaceSmallFile } from "@millrace/util";
+import { type Disk, type Random, readIdentityFile, writeIdentityFile } from "@millrace/util";
 import { memberIdOf } from "./member-id.ts";
 
 /**
@@ -33,7 +32,6 @@ export interface DiskOptions {
   readonly groupId: number;
 }
 
-const IDENTITY_FILE = "identity.json";
 const DISK_ID_SIZE_BYTES = 8;
 
 /** What a controller's folder knows of itself, beside the log. */
@@ -140,13 +138,11 @@ export class ControllerDisk {
 
 /** As it stands there; undefined when the folder is nobody's. @throws Error when it cannot be told whose it is */
 export async function readIdentity(disk: Disk, directory: string): Promise<Identity | undefined> {
-  const path = join(directory, IDENTITY_FILE);
-  const bytes = await readSmallFile(disk, path);
-  return bytes === undefined ? undefined : (parseIdentity(bytes, path) as Identity);
+  return (await readIdentityFile(disk, directory)) as Identity | undefined;
 }
 
 export function writeIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
-  return replaceSmallFile(disk, directory, IDENTITY_FILE, Buffer.from(`${JSON.stringify(identity)}\n`));
+  return writeIdentityFile(disk, directory, identity);
 }
 
 export function newIdentity(controllerId: string, random: Random): Identity {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { CorruptJournal, type IndexOpener, type LogStore, setJournalAside } from "@millrace/storage";
 import { errorMessage, type Logger, type World } from "@millrace/util";
-import { newIdentity, readIdentity, writeIdentity } from "./controller-disk.ts";
+import { type Identity, newIdentity, readIdentity, writeIdentity } from "./controller-disk.ts";
 
 export interface OpenStoreOptions {
   readonly world: World;
@@ -29,7 +29,7 @@ export async function openControllerStore(options: OpenStoreOptions): Promise<Lo
   const { world, logger, dataDir, controllerId, peers, open } = options;
   const { disk, random } = world;
   const identity = await readIdentity(disk, dataDir);
-  if (identity?.settingAside !== undefined) await setAside(options, identity.settingAside);
+  if (identity?.settingAside !== undefined) await setAside(options, identity, identity.settingAside);
   try {
     return await open();
   } catch (error) {
@@ -41,17 +41,18 @@ export async function openControllerStore(options: OpenStoreOptions): Promise<Lo
       "the journal cannot be trusted and is set aside: this controller begins anew, and is filled by the others",
     );
     const { known = {} } = identity ?? {};
-    await writeIdentity(disk, dataDir, { ...newIdentity(controllerId, random), known, settingAside: target });
-    await setAside(options, target);
+    const another = { ...newIdentity(controllerId, random), known };
+    await writeIdentity(disk, dataDir, { ...another, settingAside: target });
+    await setAside(options, another, target);
     return open();
   }
 }
 
 /** May be called again when it was cut short. */
-async function setAside({ world, dataDir, index }: OpenStoreOptions, target: string): Promise<void> {
+async function setAside(options: OpenStoreOptions, identity: Identity, target: string): Promise<void> {
+  const { world, dataDir, index } = options;
   await setJournalAside(world.disk, { directory: dataDir, target: join(dataDir, target), index });
-  const identity = await readIdentity(world.disk, dataDir);
-  if (identity !== undefined) await writeIdentity(world.disk, dataDir, { ...identity, settingAside: undefined });
+  await writeIdentity(world.disk, dataDir, { ...identity, settingAside: undefined });
 }
 
 async function targetFor({ world, dataDir }: OpenStoreOptions): Promise<string | undefined> {

@@ -1,6 +1,5 @@
-import type { Membership } from "@millrace/raft";
 import type { ClusterNode } from "../cluster/cluster.ts";
-import { cast, cut, type Scenario, until } from "./scenario.ts";
+import { cast, cut, groupAt, type Scenario, until } from "./scenario.ts";
 
 /** A move takes a few milliseconds where logs are short. */
 const LOOK_EVERY_MS = 0.2;
@@ -22,14 +21,14 @@ export const moveIsCancelledBehindItsLeader: Scenario = {
     const administration = stage.administration();
     await administration.setState(leaving, "DRAINING");
     const isKnown = (): boolean => {
-      const { learners = [], voters = [] } = membershipOf(leader, groupId) ?? {};
+      const { learners = [], voters = [] } = groupAt(leader, groupId)?.membership ?? {};
       return isIn([...learners, ...voters], stranger);
     };
     await until(stage, "the move begins", isKnown, LOOK_EVERY_MS);
     const controllers = cluster.of("controller");
     const mend = cut(stage, [leader], controllers);
     await until(stage, "the leader has finished the move", () => {
-      const { voters = [], votersOutgoing = [] } = membershipOf(leader, groupId) ?? {};
+      const { voters = [], votersOutgoing = [] } = groupAt(leader, groupId)?.membership ?? {};
       return votersOutgoing.length === 0 && isIn(voters, stranger) && !isIn(voters, leaving);
     });
     await administration.setState(leaving, "UP");
@@ -40,12 +39,12 @@ export const moveIsCancelledBehindItsLeader: Scenario = {
     };
     await until(stage, "the move is to be cancelled", isDraining, LOOK_EVERY_MS);
     // The cancellation is proposed, and not decided before the leader has said that it has finished the move.
-    const followersOf = controllers.filter(({ state }) => state.controller?.node.isLeader !== true);
-    for (const { machine } of followersOf) machine.diskBehaviour.isStalled = true;
+    const otherControllers = controllers.filter(({ state }) => state.controller?.node.isLeader !== true);
+    for (const { machine } of otherControllers) machine.diskBehaviour.isStalled = true;
     mend();
     await clock.sleep(HEARD_AFTER_MS);
     const mendAgain = cut(stage, [leader], controllers);
-    for (const { machine } of followersOf) machine.diskBehaviour.isStalled = false;
+    for (const { machine } of otherControllers) machine.diskBehaviour.isStalled = false;
     await draining;
     await clock.sleep(THROWN_AWAY_AFTER_MS);
     cluster.replaceDisk(lost);
@@ -58,10 +57,6 @@ export const moveIsCancelledBehindItsLeader: Scenario = {
     await progress(20_000);
   },
 };
-
-function membershipOf({ state }: ClusterNode, groupId: number): Membership | undefined {
-  return [...(state.broker?.node.allShards() ?? [])].find((shard) => shard.groupId === groupId)?.group.membership;
-}
 
 function isIn(nodeIds: readonly string[], { machine }: ClusterNode): boolean {
   return nodeIds.some((nodeId) => nodeId.startsWith(`${machine.name}/`));

@@ -1,7 +1,7 @@
 import { assert, defined } from "@millrace/util";
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Stage } from "../stage.ts";
-import { cast, cut, hosts, type Scenario, until } from "./scenario.ts";
+import { cast, cut, groupAt, hosts, type Scenario, until } from "./scenario.ts";
 
 /** A replica leaves for another broker of its zone. */
 async function moveAway(stage: Stage, leaving: ClusterNode): Promise<ReturnType<Stage["administration"]>> {
@@ -138,7 +138,6 @@ export const replicaIsFilledPastItsFirstStay: Scenario = {
   },
 };
 
-function lastIndex({ state }: ClusterNode, groupId: number): number {
-  const shard = [...(state.broker?.node.allShards() ?? [])].find((each) => each.groupId === groupId);
-  return shard?.group.lastIndex ?? 0;
+function lastIndex(node: ClusterNode, groupId: number): number {
+  return groupAt(node, groupId)?.lastIndex ?? 0;
 }

@@ -2,6 +2,7 @@
  * What chance does not bring about: lives whose faults come one after another as written, where one rule alone keeps a promise.
  * Everything is checked in them as in any life.
  */
+import type { GroupHandle } from "@millrace/multiraft";
 import { HOUR_MS } from "@millrace/util";
 import type { SimulatedSdk } from "../clients/sdk.ts";
 import type { ClusterNode } from "../cluster/cluster.ts";
@@ -88,8 +89,13 @@ async function summaryOf(sdk: SimulatedSdk, StreamName: string): Promise<Summary
   return output.StreamDescriptionSummary;
 }
 
-export function hosts({ state }: ClusterNode, groupId: number): boolean {
-  return [...(state.broker?.node.allShards() ?? [])].some((shard) => shard.groupId === groupId);
+/** A shard's group as a broker has it; undefined when it has no part in it. */
+export function groupAt({ state }: ClusterNode, groupId: number): GroupHandle | undefined {
+  return [...(state.broker?.node.allShards() ?? [])].find((shard) => shard.groupId === groupId)?.group;
+}
+
+export function hosts(node: ClusterNode, groupId: number): boolean {
+  return groupAt(node, groupId) !== undefined;
 }
 
 export interface Cast {
