@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Disk, type Random, readIdentityFile, writeIdentityFile } from "@millrace/util";
+import { type Disk, IDENTITY_FILE, type Random, readIdentityFile, writeIdentityFile } from "@millrace/util";
 
 /** Who this broker is, as its disk remembers it. */
 export interface Identity {
@@ -13,7 +13,6 @@ export interface Identity {
   readonly replicationFactor?: number;
 }
 
-const IDENTITY_FILE = "identity.json";
 const DISK_ID_SIZE_BYTES = 16;
 
 /** @throws Error when the folder is another broker's */

@@ -8,7 +8,7 @@ export { type AuditEntry, type AuditLog, makeAuditLog } from "./audit.ts";
 export { makeLogger, silentLogger, type Logger } from "./logger.ts";
 export { realWorld } from "./real-world.ts";
 export { memoryLimitBytes, scaledToMemory } from "./memory.ts";
-export { readIdentityFile, readSmallFile, replaceSmallFile, writeIdentityFile } from "./small-files.ts";
+export { IDENTITY_FILE, readIdentityFile, readSmallFile, replaceSmallFile, writeIdentityFile } from "./small-files.ts";
 export { DAY_MS, HOUR_MS, KIB, MIB, MINUTE_MS, SECOND_MS } from "./units.ts";
 export type { Clock, Disk, DiskFile, Random, Timer, World } from "./world.ts";
 export { parseTraceparent, type Span, type SpanAttributes, type TraceContext, type Tracer } from "./tracing.ts";

@@ -18,7 +18,7 @@ export async function readSmallFile(disk: Disk, path: string): Promise<Buffer | 
   }
 }
 
-const IDENTITY_FILE = "identity.json";
+export const IDENTITY_FILE = "identity.json";
 
 /**
  * Whose a data folder is, as it stands there; undefined when it is nobody's.
