@@ -40,6 +40,8 @@ export interface LifeOptions {
   readonly grayFaults?: boolean;
   /** A consumer group whose workers come and go, in some lives; in none unless this says so. */
   readonly consumerGroups?: boolean;
+  /** Clients that rest longer between two requests, in some lives: hours of quiet logs, idle groups and rare puts. */
+  readonly calmClients?: boolean;
   /** Those who reshard streams and add and take away brokers; true unless given. */
   readonly operators?: boolean;
   /** Without what lives have learned since: those of old seeds are as they were. */
@@ -85,6 +87,8 @@ const HEALED_WITHIN_MS = 30_000;
 const CHECKS_MAX_MS = 600_000;
 const REPEATER_SHARE = 0.5;
 const GROUP_SHARE = 0.5;
+const CALM_SHARE = 0.6;
+const CALM_MAX = 30;
 
 /** What no life is long enough for comes early: segments are emptied, and the controllers' state takes their log's place. */
 function drawRareWork(random: SeededRandom): Pick<ClusterOptions, "reclaim" | "controllerTuning"> {
@@ -95,6 +99,10 @@ function drawRareWork(random: SeededRandom): Pick<ClusterOptions, "reclaim" | "c
       logEntriesMax: random.magnitude(50, 4_000),
     },
   };
+}
+
+function drawPace(random: SeededRandom): number {
+  return random.chance(CALM_SHARE) ? random.magnitude(2, CALM_MAX) : 1;
 }
 
 /** One cluster from its first start to its last check: the same for the same options, to the last bit. */
@@ -112,6 +120,8 @@ class Life {
   readonly #cluster: SimulatedCluster;
   /** Of retention. With short ones records expire in this life. */
   readonly #hourMs: number;
+  /** How many times as long clients rest. */
+  readonly #pace: number;
   readonly #director: Process;
   readonly #faults: LifeFaults;
   readonly #sdks: SimulatedSdk[] = [];
@@ -134,6 +144,7 @@ class Life {
     const { settings = {} } = options;
     const hourMs = this.#random.chance(0.4) ? this.#random.magnitude(50, 2_000) : HOUR_MS;
     this.#hourMs = settings.hourMs ?? hourMs;
+    this.#pace = options.calmClients === true ? drawPace(this.#random.fork("pace")) : 1;
     const brokersPerZone = this.#random.chance(0.4) ? 2 : 1;
     const replaceBrokerAfterS = this.#random.between(3, 20);
     const checkpointEveryEntries = this.#random.magnitude(5, 500);
@@ -204,7 +215,13 @@ class Life {
     const all = this.#cluster.of("gateway").map(({ machine }) => machine.name);
     const addresses = gateway === undefined ? all : [gateway];
     const process = this.#startClient(name);
-    const sdk = new SimulatedSdk(this.#cluster.network, process, this.#random.fork(`sdk ${name}`), addresses);
+    const sdk = new SimulatedSdk(
+      this.#cluster.network,
+      process,
+      this.#random.fork(`sdk ${name}`),
+      addresses,
+      this.#pace,
+    );
     this.#sdks.push(sdk);
     return sdk;
   }
@@ -226,6 +243,7 @@ class Life {
       await clock.sleep(this.#options.durationMs);
     }
     this.#faults.heal();
+    for (const sdk of this.#sdks) sdk.hurry();
     if (this.#administrator !== undefined) {
       this.#administrator.isStopped = true;
       await this.#administrator.ended;

@@ -17,6 +17,7 @@ interface Flags {
   readonly failpoints: "on" | "off" | undefined;
   readonly gray: boolean;
   readonly groups: boolean;
+  readonly calm: boolean;
   readonly plain: boolean;
 }
 
@@ -53,6 +54,7 @@ const program = new Command("simulate")
   )
   .option("--no-gray", "without machines that hardly get on, as lives were before there were any")
   .option("--no-groups", "without consumer groups, as lives were before there were any")
+  .option("--no-calm", "without clients that rest long, as lives were before there were any")
   .option("--plain", "only the faults that the oldest seeds drew from", false)
   .option("--histories <file>", "appends what clients were told of consumers, a JSON object a line");
 
@@ -74,6 +76,7 @@ function run(flags: Flags, stray: readonly string[]): void {
     isPlain: flags.plain,
     grayFaults: flags.gray,
     consumerGroups: flags.groups && !flags.plain,
+    calmClients: flags.calm && !flags.plain,
     ...(flags.failpoints === undefined ? {} : { failpointCrashes: flags.failpoints === "on" }),
   };
   if (flags.seed !== undefined) {
@@ -112,7 +115,7 @@ function run(flags: Flags, stray: readonly string[]): void {
     setImmediate(next, seed + 1);
   };
   const failpoints = flags.failpoints === undefined ? "" : ` --failpoints ${flags.failpoints}`;
-  const same = `${failpoints}${flags.groups ? "" : " --no-groups"}${flags.plain ? " --plain" : ""}`;
+  const same = `${failpoints}${flags.groups ? "" : " --no-groups"}${flags.gray ? "" : " --no-gray"}${flags.calm ? "" : " --no-calm"}${flags.plain ? " --plain" : ""}`;
   const finish = (): void => {
     console.log(`${describe(totals, realMs)}\n`);
     for (const options of failures.slice(0, FAILURES_SHOWN_MAX)) {

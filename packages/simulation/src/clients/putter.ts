@@ -47,11 +47,10 @@ export class Putter {
 
   async #run(): Promise<void> {
     const { sdk, random } = this.#options;
-    const { clock } = sdk.process.world;
     while (!this.isStopped) {
       if (random.chance(0.5)) await this.#putOne();
       else await this.#putSome(random.between(1, BATCH_MAX));
-      await clock.sleep(random.between(0, this.#pauseMaxMs));
+      await sdk.rest(random.between(0, this.#pauseMaxMs));
     }
   }
 

@@ -96,7 +96,6 @@ export class Reader {
 
   async #run(): Promise<void> {
     const { sdk, random, streams } = this.#options;
-    const { clock } = sdk.process.world;
     while (!this.isStopped) {
       try {
         const stream = random.pick(streams);
@@ -105,13 +104,12 @@ export class Reader {
       } catch (error) {
         if (!(error instanceof SdkError)) throw error;
       }
-      await clock.sleep(random.between(POLL_MIN_MS, POLL_MAX_MS));
+      await sdk.rest(random.between(POLL_MIN_MS, POLL_MAX_MS));
     }
   }
 
   async #read(stream: string, shardId: string): Promise<void> {
     const { sdk, random, nowUs } = this.#options;
-    const { clock } = sdk.process.world;
     const observation = this.#start(stream, shardId);
     this.observations.push(observation);
     const { type, sequenceNumber, timestampMs } = observation;
@@ -136,7 +134,7 @@ export class Reader {
         observation.isAtEnd = true;
         return;
       }
-      await clock.sleep(random.between(POLL_MIN_MS, POLL_MAX_MS));
+      await sdk.rest(random.between(POLL_MIN_MS, POLL_MAX_MS));
     }
   }
 

@@ -37,7 +37,7 @@ export class Registrar {
     const { sdk, random } = this.#options;
     while (!this.isStopped) {
       await this.#once();
-      await sdk.process.world.clock.sleep(random.between(0, this.#pauseMaxMs));
+      await sdk.rest(random.between(0, this.#pauseMaxMs));
     }
   }
 

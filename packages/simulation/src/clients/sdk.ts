@@ -41,9 +41,13 @@ export class SimulatedSdk {
   #addressAt: number;
   /** Attempts that did not succeed, by error. */
   readonly failedAttempts = new Map<string, number>();
+  /** How many times as long its user rests between two requests. */
+  #pace: number;
+  readonly #resting = new Set<() => void>();
 
-  constructor(network: Network, process: Process, random: SeededRandom, addresses: readonly string[]) {
+  constructor(network: Network, process: Process, random: SeededRandom, addresses: readonly string[], pace = 1) {
     this.#network = network;
+    this.#pace = pace;
     this.process = process;
     this.#random = random;
     this.#addresses = addresses;
@@ -52,6 +56,27 @@ export class SimulatedSdk {
 
   newInvocationId(): string {
     return this.#random.bytes(16).toString("hex");
+  }
+
+  /** Between two requests, `ms` at the usual pace. */
+  rest(ms: number): Promise<void> {
+    const { clock } = this.process.world;
+    if (this.#pace === 1) return clock.sleep(ms);
+    return new Promise((resolve) => {
+      const over = (): void => {
+        timer.cancel();
+        this.#resting.delete(over);
+        resolve();
+      };
+      const timer = clock.setTimer(ms * this.#pace, over);
+      this.#resting.add(over);
+    });
+  }
+
+  /** From now on at the usual pace. */
+  hurry(): void {
+    this.#pace = 1;
+    for (const over of this.#resting) over();
   }
 
   request(operation: string, input: object): SdkRequest {

@@ -47,7 +47,6 @@ export class Subscriber {
 
   async #run(): Promise<void> {
     const { sdk, random, streams } = this.#options;
-    const { clock } = sdk.process.world;
     while (!this.isStopped) {
       try {
         const stream = random.pick(streams);
@@ -57,7 +56,7 @@ export class Subscriber {
       } catch (error) {
         if (!(error instanceof SdkError)) throw error;
       }
-      await clock.sleep(random.between(10, PAUSE_MAX_MS));
+      await sdk.rest(random.between(10, PAUSE_MAX_MS));
     }
   }
 
@@ -86,7 +85,6 @@ export class Subscriber {
   /** One observation over several subscriptions, each after the last one's continuation. */
   async #follow(stream: string, shardId: string, consumer: string): Promise<void> {
     const { sdk, random, name, nowUs } = this.#options;
-    const { clock } = sdk.process.world;
     const type = random.chance(0.7) ? "TRIM_HORIZON" : "LATEST";
     const observation: Observation = {
       reader: name,
@@ -123,7 +121,7 @@ export class Subscriber {
       await subscribe(sdk, random, input, event);
       // Before its first event nothing fixes where a LATEST subscription had begun.
       if (continuation === undefined) return;
-      await clock.sleep(random.between(0, PAUSE_MAX_MS));
+      await sdk.rest(random.between(0, PAUSE_MAX_MS));
     }
   }
 }
