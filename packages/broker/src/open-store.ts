@@ -14,6 +14,8 @@ export interface OpenStoreOptions {
 
 /** Disks that go bad this often want a human being. */
 const SET_ASIDE_MAX = 3;
+const SET_ASIDE_ENOUGH =
+  "the journal cannot be trusted, and as many were set aside before as may be: replace the disk, or remove the folders set-aside-* to let this broker begin anew once more";
 
 /**
  * Opens a broker's store. A journal that cannot be trusted is set aside where others have copies of what was in it: the broker then
@@ -29,7 +31,10 @@ export async function openBrokerStore(options: OpenStoreOptions): Promise<LogSto
     if (!(error instanceof CorruptJournal)) throw error;
     if (!(await othersHaveCopies(options))) throw error;
     const target = await asidePath(options);
-    if (target === undefined) throw error;
+    if (target === undefined) {
+      logger.error({ dataDir, setAside: SET_ASIDE_MAX }, SET_ASIDE_ENOUGH);
+      throw error;
+    }
     logger.error(
       { error: errorMessage(error), setAside: target },
       "the journal cannot be trusted and is set aside: this broker begins anew, and is filled from its peers",

@@ -18,6 +18,8 @@ export interface OpenStoreOptions {
 const CONTROLLERS_MIN = 3;
 /** Disks that go bad this often want a human being. */
 const SET_ASIDE_MAX = 3;
+const SET_ASIDE_ENOUGH =
+  "the journal cannot be trusted, and as many were set aside before as may be: replace the disk, or remove the folders set-aside-* to let this controller begin anew once more";
 
 /**
  * Opens a controller's store. A journal that cannot be trusted is set aside where others can do without it: the controller then has
@@ -35,7 +37,10 @@ export async function openControllerStore(options: OpenStoreOptions): Promise<Lo
   } catch (error) {
     if (!(error instanceof CorruptJournal) || peers.size < CONTROLLERS_MIN) throw error;
     const target = await targetFor(options);
-    if (target === undefined) throw error;
+    if (target === undefined) {
+      logger.error({ dataDir, setAside: SET_ASIDE_MAX }, SET_ASIDE_ENOUGH);
+      throw error;
+    }
     logger.error(
       { error: errorMessage(error), setAside: join(dataDir, target) },
       "the journal cannot be trusted and is set aside: this controller begins anew, and is filled by the others",

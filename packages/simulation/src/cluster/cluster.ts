@@ -69,6 +69,8 @@ export class SimulatedCluster {
   #newestState: ControllerNode["state"] | undefined;
   /** A process passes a named place of its code, and may be killed there. */
   onFailpoint: (node: ClusterNode, name: FailpointName) => void = () => undefined;
+  /** A human being sees to what gives up. */
+  isLookedAfter = false;
   /** Of processes that ended themselves, by the reason's first words. */
   readonly exits = new Map<string, number>();
 
@@ -298,7 +300,9 @@ export class SimulatedCluster {
     node.state = {};
     if (death !== "exited" || node.isHeldDown) return;
     this.scheduler.schedule(this.#random.between(RESTART_MIN_US, RESTART_MAX_US), machine, EventKind.boot, () => {
-      if (!node.isHeldDown) this.start(node);
+      if (node.isHeldDown) return;
+      if (this.isLookedAfter) machine.excuseDisk();
+      this.start(node);
     });
   }
 

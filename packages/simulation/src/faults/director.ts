@@ -66,6 +66,7 @@ export class FaultDirector {
     const { cluster } = this.#options;
     for (const fault of [...this.#active]) this.#end(fault);
     cluster.network.heal();
+    cluster.isLookedAfter = true;
     for (const node of cluster.nodes) {
       node.machine.resume();
       node.machine.clock.offsetMs = 0;

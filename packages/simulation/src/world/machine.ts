@@ -212,6 +212,12 @@ export class Machine implements Owner {
     return true;
   }
 
+  /** A human being has looked at the disk and lets its node begin anew, however often it did before. */
+  excuseDisk(): void {
+    assert(this.process === undefined, "a disk is seen to while nobody uses it");
+    this.memory.removeAll("/data/set-aside-");
+  }
+
   /** Another, empty disk. The process must be dead. */
   replaceDisk(): void {
     assert(this.process === undefined, "a disk is changed while nobody uses it");

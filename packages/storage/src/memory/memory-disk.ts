@@ -114,6 +114,15 @@ export class MemoryDisk {
     this.#durableNames.set(path, inode);
   }
 
+  /** Somebody removes all that has a path which begins so, durably. */
+  removeAll(prefix: string): void {
+    for (const names of [this.#names, this.#durableNames]) {
+      for (const path of [...names.keys()]) if (path.startsWith(prefix)) names.delete(path);
+    }
+    this.#nameChanges = this.#nameChanges.filter(({ path }) => !path.startsWith(prefix));
+    for (const path of [...this.#directories]) if (path.startsWith(prefix)) this.#directories.delete(path);
+  }
+
   /** The file system for one run of the machine: after a crash, all that holds it gets errors. */
   mount(): Disk {
     const generation = this.#generation;
@@ -177,7 +186,8 @@ export class MemoryDisk {
 
   #list(directory: string): string[] {
     if (!this.#directories.has(directory)) throw systemError("ENOENT", directory);
-    return [...this.#names.keys()].filter((path) => dirname(path) === directory).map((path) => basename(path));
+    const paths = [...this.#names.keys(), ...this.#directories];
+    return paths.filter((path) => path !== "/" && dirname(path) === directory).map((path) => basename(path));
   }
 
   /** Durable at once: nothing is to be learnt from losing a whole directory. */
