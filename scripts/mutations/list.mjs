@@ -236,6 +236,14 @@ export const MUTATIONS = [
     replace: "[...this.#state.brokers.keys()]",
   },
   {
+    name: "a clock that nobody has confirmed is believed, where a shard's time is not known yet",
+    scenario:
+      "a zone's clocks are a month slow, and its broker starts again without controllers, knowing of half a reshard",
+    file: "broker/dist/shard/appender.js",
+    find: "Math.max(this.#clock.nowMs(), this.#createdAtMs())",
+    replace: "this.#clock.nowMs()",
+  },
+  {
     name: "an append whose outcome is unknown is sent to the next shard",
     scenario: "the answers to appends do not arrive, and their shards are split",
     file: "gateway/dist/records/put-records.js",

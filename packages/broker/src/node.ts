@@ -181,12 +181,12 @@ export class BrokerNode {
     this.#dropUnwanted();
   }
 
-  #hostShards({ status, shards, reshard }: Stream): void {
+  #hostShards({ streamId, status, shards, reshard }: Stream): void {
     const { nodeId } = this.#options;
     if (status === "DELETING") return;
     for (const shard of [...shards, ...(reshard?.children ?? [])]) {
       if (shard.forgotten.includes(nodeId)) continue;
-      if (shard.replicas.includes(nodeId) || shard.joining === nodeId) this.#host(shard);
+      if (shard.replicas.includes(nodeId) || shard.joining === nodeId) this.#host(shard, streamId);
     }
   }
 
@@ -280,7 +280,16 @@ export class BrokerNode {
     }
   }
 
-  #host(placed: Shard): void {
+  /** A shard has no time before its reshard is complete; it is newer than all that its stream has. */
+  #createdAtMs(groupId: number, streamId: number): number {
+    const stream = this.metadata.streamById(streamId)?.stream;
+    if (stream === undefined) return 0;
+    const placed = this.metadata.shardByGroup(groupId);
+    const shards = placed === undefined ? stream.shards : [placed.shard];
+    return shards.reduce((newest, { createdAtS }) => Math.max(newest, createdAtS * SECOND_MS), stream.createdAtMs);
+  }
+
+  #host(placed: Shard, streamId: number): void {
     const { groupId } = placed;
     this.#shards.get(groupId)?.group.preferLeader(preferredLeader(placed));
     this.#shards.get(groupId)?.group.joined(joinedUpTo(placed, this.#options.nodeId));
@@ -294,7 +303,7 @@ export class BrokerNode {
     const shard = new ShardLog({
       ...{ groupId, store, failpoint },
       clock: this.#clock,
-      createdAtMs: placed.createdAtS * SECOND_MS,
+      createdAtMs: () => this.#createdAtMs(groupId, streamId),
       budget: this.budget,
     });
     this.#shards.set(groupId, shard);

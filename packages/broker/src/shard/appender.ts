@@ -48,8 +48,8 @@ const SHARD_IN_FLIGHT_BYTES_MAX = 64 * MIB;
 export interface AppenderOptions {
   readonly state: () => ShardState;
   readonly clock: ClusterClock;
-  /** Of the shard, by the cluster's time. */
-  readonly createdAtMs: number;
+  /** Of the shard, by the cluster's time, as far as it is known by now: a child is made before it has a time. */
+  readonly createdAtMs: () => number;
   readonly budget: ByteBudget;
   readonly group: () => GroupHandle;
   readonly failpoint: Failpoint | undefined;
@@ -59,7 +59,7 @@ export interface AppenderOptions {
 export class Appender {
   readonly #state: () => ShardState;
   readonly #clock: ClusterClock;
-  readonly #createdAtMs: number;
+  readonly #createdAtMs: () => number;
   readonly #budget: ByteBudget;
   readonly #group: () => GroupHandle;
   readonly #failpoint: Failpoint | undefined;
@@ -192,7 +192,7 @@ export class Appender {
 
   /** Never back; and while nobody has confirmed our clock, not before the shard was made: what has a time long ago expires at once. */
   #arrivalTimeMs(): number {
-    const nowMs = this.#clock.isConfirmed ? this.#clock.nowMs() : Math.max(this.#clock.nowMs(), this.#createdAtMs);
+    const nowMs = this.#clock.isConfirmed ? this.#clock.nowMs() : Math.max(this.#clock.nowMs(), this.#createdAtMs());
     return Math.max(nowMs, this.#lastArrivalTimeMs);
   }
 

@@ -27,7 +27,7 @@ export interface ShardLogOptions {
   readonly groupId: number;
   readonly store: LogStore;
   readonly clock: ClusterClock;
-  readonly createdAtMs: number;
+  readonly createdAtMs: () => number;
   readonly budget: ByteBudget;
   readonly failpoint?: Failpoint | undefined;
 }

@@ -15,7 +15,11 @@ import {
   replicaReturnsWithoutItsVote,
 } from "./returning-replica.ts";
 import { headerRots } from "./rotten-header.ts";
-import { clockIsWrongWhileABrokerIsAway, clockIsWrongWhileDisksAreLost } from "./wrong-clock.ts";
+import {
+  clockIsWrongWhereAReshardIsUnknown,
+  clockIsWrongWhileABrokerIsAway,
+  clockIsWrongWhileDisksAreLost,
+} from "./wrong-clock.ts";
 import type { Scenario } from "./scenario.ts";
 import { unknownAppendsMeetAReshard } from "./unknown-append.ts";
 
@@ -35,5 +39,6 @@ export const SCENARIOS: readonly Scenario[] = [
   headerRots,
   clockIsWrongWhileABrokerIsAway,
   clockIsWrongWhileDisksAreLost,
+  clockIsWrongWhereAReshardIsUnknown,
   consumerGroupGoesOn,
 ];

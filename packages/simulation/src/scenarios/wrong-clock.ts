@@ -1,10 +1,14 @@
 import { DAY_MS } from "@millrace/util";
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Stage } from "../stage.ts";
-import { reshard, type Scenario, until } from "./scenario.ts";
+import { cut, hosts, reshard, type Scenario, until } from "./scenario.ts";
 
 /** Longer than the controllers take to call a broker down, and a broker to hear of the time again. */
 const AWAY_MS = 6_000;
+/** A reshard takes a few milliseconds. */
+const LOOK_EVERY_MS = 0.2;
+/** What a broker knows is on its disk by then. */
+const SAVED_AFTER_MS = 1_000;
 
 /** All of one zone. @returns a broker there, and one of another zone */
 function setClocksWrong({ cluster }: Stage): [wrong: ClusterNode, other: ClusterNode] {
@@ -56,6 +60,43 @@ export const clockIsWrongWhileDisksAreLost: Scenario = {
       await reshard(stage);
       await progress(20_000);
     }
+    await awaitExpiry(stage);
+  },
+};
+
+export const clockIsWrongWhereAReshardIsUnknown: Scenario = {
+  name: "a zone's clocks are a month slow, and its broker starts again without controllers, knowing of half a reshard",
+  asks: "Do records get a time from before their shard was made, where nobody has said yet when that was?",
+  seeds: ["4", "8"],
+  play: async (stage) => {
+    const { cluster, clock, progress } = stage;
+    await progress(20_000);
+    const [wrong] = setClocksWrong(stage);
+    const resharding = reshard(stage);
+    const hostsChild = (): boolean => {
+      const streams = [...(cluster.newestState?.streams.values() ?? [])];
+      const children = streams.flatMap((stream) => stream.reshard?.children ?? []);
+      return children.some(({ groupId }) => hosts(wrong, groupId));
+    };
+    await until(stage, "it has replicas of children", hostsChild, LOOK_EVERY_MS);
+    const mend = cut(stage, [wrong], cluster.of("controller"));
+    await clock.sleep(SAVED_AFTER_MS);
+    // The first records of the children are to come by way of this broker.
+    const mendPuts = cut(stage, cluster.of("gateway"), cluster.of("broker"));
+    cluster.kill(wrong);
+    await resharding;
+    cluster.start(wrong);
+    const leadsChild = (): boolean => {
+      const { broker } = wrong.state;
+      const shards = [...(broker?.node.allShards() ?? [])];
+      return shards.some(
+        ({ groupId, isLeading }) => isLeading && broker?.node.metadata.shardByGroup(groupId) === undefined,
+      );
+    };
+    await until(stage, "it leads a child", leadsChild);
+    mendPuts();
+    for (let round = 0; round < 4; round++) await progress(20_000);
+    mend();
     await awaitExpiry(stage);
   },
 };
