@@ -300,7 +300,7 @@ export class SimulatedCluster {
     node.state = {};
     if (death !== "exited" || node.isHeldDown) return;
     this.scheduler.schedule(this.#random.between(RESTART_MIN_US, RESTART_MAX_US), machine, EventKind.boot, () => {
-      if (node.isHeldDown) return;
+      if (node.isHeldDown || machine.process !== undefined) return;
       if (this.isLookedAfter) machine.excuseDisk();
       this.start(node);
     });
