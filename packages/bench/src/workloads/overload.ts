@@ -58,9 +58,19 @@ export async function overload(cluster: LocalCluster, seconds: number): Promise<
   for (const share of OFFERED) {
     const memory = watchMemory(cluster);
     const began = performance.now();
+    const { user, system } = process.cpuUsage();
     const tally = await offer(raw, bodies, peak * share, seconds);
     const elapsed = (performance.now() - began) / 1_000;
+    const own = process.cpuUsage({ user, system });
     figures.push(...figuresOf(share, peak, tally, elapsed, memory()));
+    // On the same cores as what it measures: what it takes the cluster has not.
+    const generator = (own.user + own.system) / 1e6 / elapsed;
+    figures.push({
+      workload: `Overload: ${share} x the peak offered`,
+      figure: "CPU of the load generator",
+      value: generator * 100,
+      unit: "% of a core",
+    });
   }
   raw.close();
   return figures;
