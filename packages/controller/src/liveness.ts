@@ -2,6 +2,7 @@ import type { Shard } from "@millrace/proto";
 import type { BrokerHeartbeat__Output } from "./protocol.ts";
 import { ShardLoads } from "./shard-loads.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
+import { surveyOf } from "./state/replica-survey.ts";
 
 /** Silence after which a broker counts as down. */
 export const BROKER_DOWN_AFTER_MS = 2_000;
@@ -23,6 +24,8 @@ interface Leader {
 /** What brokers say of themselves twice a second. Not replicated: a new leader hears it all within a second. */
 export class Liveness {
   readonly #heard = new Map<string, Heard>();
+  /** By group: everybody who said lately that it leads it. More than one does for a moment, when leaders change. */
+  readonly #claims = new Map<number, Leader[]>();
   #sinceMs = 0;
   /** Of the shards of on-demand streams. */
   readonly loads = new ShardLoads();
@@ -30,11 +33,13 @@ export class Liveness {
   /** This controller leads from now on: brokers get time to find it. */
   begin(nowMs: number): void {
     this.#heard.clear();
+    this.#claims.clear();
     this.loads.begin();
     this.#sinceMs = nowMs;
   }
 
   heartbeat(heartbeat: BrokerHeartbeat__Output, nowMs: number): void {
+    this.#claim(heartbeat);
     this.#heard.set(heartbeat.nodeId, { atMs: nowMs, heartbeat, deletedGroups: new Set(heartbeat.deletedGroups) });
     this.loads.heard(heartbeat, nowMs);
   }
@@ -120,17 +125,30 @@ export class Liveness {
     return this.#heard.get(nodeId)?.heartbeat.ledGroups.length ?? 0;
   }
 
-  /** Who leads what, by the newest term that anybody alive claims. */
-  leaders(nowMs: number): Map<number, Leader> {
-    const leaders = new Map<number, Leader>();
-    for (const [nodeId, { heartbeat }] of this.#heard) {
-      if (!this.isAlive(nodeId, nowMs)) continue;
-      for (const { groupId, term, laggingNodes } of heartbeat.ledGroups) {
-        const known = leaders.get(groupId);
-        if (known === undefined || known.term < term) leaders.set(groupId, { nodeId, term, laggingNodes });
-      }
+  /** In place of what the same broker claimed before. */
+  #claim({ nodeId, ledGroups }: BrokerHeartbeat__Output): void {
+    const others = (groupId: number): Leader[] =>
+      (this.#claims.get(groupId) ?? []).filter((claim) => claim.nodeId !== nodeId);
+    const led = new Set(ledGroups.map(({ groupId }) => groupId));
+    for (const { groupId } of this.#heard.get(nodeId)?.heartbeat.ledGroups ?? []) {
+      if (led.has(groupId)) continue;
+      const left = others(groupId);
+      if (left.length > 0) this.#claims.set(groupId, left);
+      else this.#claims.delete(groupId);
     }
-    return leaders;
+    for (const { groupId, term, laggingNodes } of ledGroups) {
+      this.#claims.set(groupId, [...others(groupId), { nodeId, term, laggingNodes }]);
+    }
+  }
+
+  /** Who leads the group, by the newest term that anybody alive claims. */
+  leaderOf(groupId: number, nowMs: number): Leader | undefined {
+    let leader: Leader | undefined;
+    for (const claim of this.#claims.get(groupId) ?? []) {
+      if (leader !== undefined && leader.term >= claim.term) continue;
+      if (this.isAlive(claim.nodeId, nowMs)) leader = claim;
+    }
+    return leader;
   }
 
   /**
@@ -138,32 +156,30 @@ export class Liveness {
    * filled yet; and those of which nobody alive says that it leads them: what is not known to have caught up has not.
    */
   laggingReplicasOf(nodeId: string, state: ClusterState, nowMs: number): number {
-    const leaders = this.leaders(nowMs);
     const brokerId = state.brokers.get(nodeId)?.brokerId;
     if (brokerId === undefined) return 0;
-    let count = 0;
-    for (const { status, shards } of state.streams.values()) {
-      if (status === "CREATING" || status === "DELETING") continue;
-      for (const { groupId, replicas, joining } of shards) {
-        const own = [...replicas, joining].filter((each) => state.brokers.get(each)?.brokerId === brokerId);
-        if (own.length === 0) continue;
-        const leader = leaders.get(groupId);
-        if (leader === undefined || !own.every((each) => each === nodeId) || leader.laggingNodes.includes(nodeId))
-          count++;
-      }
+    const { hosted } = surveyOf(state);
+    const hostedBy = (each: string): readonly Shard[] => hosted.get(each) ?? [];
+    const lagging = new Set<number>();
+    for (const { nodeId: each, brokerId: itsId } of state.brokers.values()) {
+      if (itsId !== brokerId || each === nodeId) continue;
+      for (const { groupId } of hostedBy(each)) lagging.add(groupId);
     }
-    return count;
+    for (const { groupId } of hostedBy(nodeId)) {
+      const leader = this.leaderOf(groupId, nowMs);
+      if (leader === undefined || leader.laggingNodes.includes(nodeId)) lagging.add(groupId);
+    }
+    return lagging.size;
   }
 
   /** Shards that lack a copy that keeps up, and shards without a leader. */
   shardHealth(state: ClusterState, nowMs: number): { underReplicated: number; leaderless: number } {
-    const leaders = this.leaders(nowMs);
     let underReplicated = 0;
     let leaderless = 0;
     for (const { status, shards } of state.streams.values()) {
       if (status === "DELETING") continue;
       for (const { groupId, replicas, forgotten } of shards) {
-        const leader = leaders.get(groupId);
+        const leader = this.leaderOf(groupId, nowMs);
         if (leader === undefined) leaderless++;
         const isFull =
           leader !== undefined &&

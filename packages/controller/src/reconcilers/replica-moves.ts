@@ -3,6 +3,7 @@ import { isGivenUp } from "../decisions/move-replica.ts";
 import { newestIncarnations } from "../decisions/placement.ts";
 import type { Liveness } from "../liveness.ts";
 import { type BrokerRecord, type ClusterState, shardsOf } from "../state/cluster-state.ts";
+import { type ReplicaSurvey, surveyOf } from "../state/replica-survey.ts";
 import type { Reconciler, Wish } from "./reconciler.ts";
 
 /** Of one cluster, at a time: moves copy whole logs. */
@@ -49,37 +50,29 @@ class View {
   readonly state: ClusterState;
   readonly liveness: Liveness;
   readonly nowMs: number;
-  readonly shards: readonly Shard[];
+  /** Of now, without what is wished for meanwhile. */
+  readonly survey: ReplicaSurvey;
   /** Brokers that take replicas. */
   readonly takers: readonly BrokerRecord[];
   readonly #loads = new Map<string, Load>();
   readonly #lost: ReadonlySet<string>;
-  movesCount = 0;
+  movesCount: number;
 
   constructor(state: ClusterState, liveness: Liveness, nowMs: number) {
     this.state = state;
     this.liveness = liveness;
     this.nowMs = nowMs;
-    this.shards = [...state.streams.values()]
-      .filter(({ status }) => status === "ACTIVE" || status === "UPDATING")
-      .flatMap((stream) => [...shardsOf(stream)]);
+    this.survey = surveyOf(state);
+    this.movesCount = this.survey.movesCount;
     const newest = newestIncarnations(state);
     this.takers = newest.filter((broker) => broker.state === "UP" && liveness.isAlive(broker.nodeId, nowMs));
     const kept = newest.filter((broker) => !this.#isLost(broker)).map(({ nodeId }) => nodeId);
     this.#lost = new Set([...state.brokers.keys()].filter((nodeId) => !kept.includes(nodeId)));
-    for (const { replicas, joining, leaving } of this.shards) {
-      for (const nodeId of replicas) this.load(nodeId).replicas++;
-      if (joining === "") continue;
-      this.movesCount++;
-      for (const nodeId of [joining, leaving]) this.load(nodeId).moves++;
-      this.load(joining).replicas++;
-      this.load(leaving).replicas--;
-    }
   }
 
   /** Nobody is lost, and nothing uneven: looked at ten times a second. */
   get isWell(): boolean {
-    if (this.#lost.size > 0 || this.shards.some(({ forgotten }) => forgotten.length > 0)) return false;
+    if (this.#lost.size > 0 || this.survey.unsettled.some(({ forgotten }) => forgotten.length > 0)) return false;
     return this.zones().every((brokers) => !isUneven(brokers.map(({ nodeId }) => this.load(nodeId).replicas)));
   }
 
@@ -105,7 +98,10 @@ class View {
 
   load(nodeId: string): Load {
     let load = this.#loads.get(nodeId);
-    if (load === undefined) this.#loads.set(nodeId, (load = { replicas: 0, moves: 0 }));
+    if (load === undefined) {
+      const { replicas, moves } = this.survey.loads.get(nodeId) ?? { replicas: 0, moves: 0 };
+      this.#loads.set(nodeId, (load = { replicas, moves }));
+    }
     return load;
   }
 
@@ -133,13 +129,13 @@ class View {
     to.replicas++;
     from.moves++;
     from.replicas--;
-    const term = this.liveness.leaders(this.nowMs).get(groupId)?.term ?? 0;
+    const term = this.liveness.leaderOf(groupId, this.nowMs)?.term ?? 0;
     return { key: `move ${groupId}`, command: { kind: "beginMove", beginMove: { groupId, joining, leaving, term } } };
   }
 }
 
-function* completions({ state, shards, liveness, nowMs, movesCount }: View): Generator<Wish> {
-  for (const shard of shards) {
+function* completions({ state, survey, liveness, nowMs }: View): Generator<Wish> {
+  for (const shard of survey.unsettled) {
     const { groupId, left, forgotten } = shard;
     for (const nodeId of [...left, ...forgotten]) {
       const isGone = !forgotten.includes(nodeId) && !state.brokers.has(nodeId);
@@ -150,9 +146,9 @@ function* completions({ state, shards, liveness, nowMs, movesCount }: View): Gen
       };
     }
   }
-  if (movesCount === 0) return;
+  if (survey.movesCount === 0) return;
   const moved = liveness.movedGroups(nowMs);
-  for (const { groupId, joining, placedVersion } of shards) {
+  for (const { groupId, joining, placedVersion } of survey.unsettled) {
     const report = moved.get(groupId);
     if (joining === "" || report === undefined || report.version < placedVersion) continue;
     const completeMove = { groupId, joining, term: report.term, placedVersion };
@@ -164,7 +160,7 @@ function* completions({ state, shards, liveness, nowMs, movesCount }: View): Gen
 function* replacements(view: View): Generator<Wish> {
   const lostOf = ({ replicas, forgotten }: Shard): string[] =>
     replicas.filter((nodeId) => forgotten.includes(nodeId) || view.isLost(nodeId));
-  const wanting = view.shards
+  const wanting = view.survey.shards
     .map((shard) => ({ shard, lost: lostOf(shard) }))
     .filter(({ shard, lost }) =>
       shard.joining === "" || isGivenUp(shard) ? lost.length > 0 : view.isLost(shard.joining),
@@ -208,7 +204,7 @@ function* evening(view: View): Generator<Wish> {
     const [emptiest, fullest] = [sorted[0], sorted.at(-1)];
     if (emptiest === undefined || fullest === undefined) continue;
     if (!isUneven([view.load(emptiest.nodeId).replicas, view.load(fullest.nodeId).replicas])) continue;
-    const shard = view.shards.find(
+    const shard = view.survey.shards.find(
       ({ replicas, joining, left, forgotten }) =>
         joining === "" &&
         forgotten.length === 0 &&

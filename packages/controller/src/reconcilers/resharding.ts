@@ -5,7 +5,6 @@ import type { Reconciler } from "./reconciler.ts";
 export const resharding: Reconciler = function* ({ state, liveness, nowMs }) {
   const waiting = [...state.streams.values()].filter(({ status }) => status === "UPDATING");
   if (waiting.length === 0) return;
-  const leaders = liveness.leaders(nowMs);
   const closed = liveness.closedGroups(nowMs);
   for (const { streamId, shards, reshard } of waiting) {
     if (reshard === null) continue;
@@ -14,7 +13,7 @@ export const resharding: Reconciler = function* ({ state, liveness, nowMs }) {
     if (children.length === 0 && !hasEnoughZones(state)) continue;
     const round = children[0]?.number ?? "waiting";
     if (!closeRequested) {
-      if (!children.every(({ groupId }) => leaders.has(groupId))) continue;
+      if (!children.every(({ groupId }) => liveness.leaderOf(groupId, nowMs) !== undefined)) continue;
       yield { key: `close ${streamId} ${round}`, command: { kind: "requestClose", requestClose: { streamId } } };
       continue;
     }

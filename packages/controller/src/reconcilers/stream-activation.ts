@@ -4,9 +4,8 @@ import type { Reconciler } from "./reconciler.ts";
 export const streamActivation: Reconciler = function* ({ state, liveness, nowMs }) {
   const waiting = [...state.streams.values()].filter(({ status }) => status === "CREATING");
   if (waiting.length === 0) return;
-  const leaders = liveness.leaders(nowMs);
   for (const { streamId, shards } of waiting) {
-    if (!shards.every(({ groupId }) => leaders.has(groupId))) continue;
+    if (!shards.every(({ groupId }) => liveness.leaderOf(groupId, nowMs) !== undefined)) continue;
     yield { key: `activate ${streamId}`, command: { kind: "activateStream", activateStream: { streamId } } };
   }
 };
