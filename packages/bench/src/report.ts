@@ -53,7 +53,7 @@ export function formatReport(report: Report): string {
   for (const { workload, figure, value, unit, rounds } of report.figures) {
     const name = workload === before ? "" : workload;
     before = workload;
-    const line = `${name.padEnd(width)}  ${figure.padEnd(nameWidth)} ${round(value).padStart(10)} ${unit}`;
+    const line = `${name.padEnd(width)}  ${figure.padEnd(nameWidth)} ${round(value).padStart(10)} ${unit}`.trimEnd();
     lines.push(line + spread(rounds));
   }
   for (const { peer, reason } of report.skipped ?? []) lines.push(`skipped: ${peer} (${reason})`);

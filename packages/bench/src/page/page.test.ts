@@ -21,7 +21,7 @@ test("the page and its charts are those of the results; -u writes them anew", as
   for (const [name, svg] of charts) await expect(svg).toMatchFileSnapshot(join(DOCS, "benchmarks", name));
 });
 
-test("a workload's newest comparison is shown, and the newest report without one", () => {
+test("of each workload the newest result is shown, alone or in a comparison", () => {
   const compared = (value: number): Report["figures"] => [
     { workload: "puts", figure: "Millrace", value, unit: "MB/s", rounds: [value - 1, value, value + 1] },
     { workload: "puts", figure: "Kafka", value: 10, unit: "MB/s" },
@@ -30,13 +30,19 @@ test("a workload's newest comparison is shown, and the newest report without one
   const { markdown, charts } = pageOf(
     [
       report("2026-01-03", [{ workload: "idle", figure: "CPU", value: 1, unit: "%" }]),
+      report("2026-01-01", [
+        { workload: "idle", figure: "CPU", value: 2, unit: "%" },
+        { workload: "reads", figure: "user data", value: 3, unit: "MB/s" },
+      ]),
       report("2026-01-02", compared(20)),
       report("2026-01-01", compared(30)),
     ],
     "charts",
   );
   expect(markdown).toContain("## puts\n\n![puts](charts/puts.svg)\n\n- Millrace : Kafka: 2.00 x");
-  expect(markdown).toMatch(/idle +CPU +1.00 %/);
+  expect(markdown).toMatch(/2026-01-03[^`]*idle +CPU +1.00 %/);
+  expect(markdown).not.toMatch(/CPU +2.00 %/);
+  expect(markdown).toMatch(/2026-01-01[^`]*reads +user data +3.00 MB/);
   expect([...charts.keys()]).toEqual(["puts.svg"]);
   expect(charts.get("puts.svg")).toContain(">20.0</text>");
 });

@@ -10,19 +10,19 @@ export interface Page {
 const OURS = "Millrace";
 
 /**
- * The page of the newest results: comparisons first, a chart and the ratios for each workload, then the cluster by itself. A report
+ * The page of each workload's newest results: comparisons first, with a chart and the ratios, then the cluster by itself. A report
  * with ratios is a comparison.
  */
 export function pageOf(reports: readonly Report[], folder: string): Page {
   const newestFirst = reports.toSorted((one, other) => (one.date < other.date ? 1 : -1));
   const charts = new Map<string, string>();
   const comparisons = newestPerWorkload(newestFirst.filter(isComparison));
-  const alone = newestFirst.find((report) => !isComparison(report));
+  const alone = newestPerWorkload(newestFirst.filter((report) => !isComparison(report)));
   const sections = [
     HEAD,
     ...comparisons.map(({ workload, report }) => comparison(workload, report, folder, charts)),
     ...(comparisons.length === 0 ? ["No comparison has been recorded yet."] : []),
-    ...(alone === undefined ? [] : [byItself(alone)]),
+    ...(alone.length === 0 ? [] : ["## Millrace by itself", ...byItself(alone)]),
   ];
   return { markdown: `${sections.join("\n\n")}\n`, charts };
 }
@@ -76,8 +76,13 @@ function barOf({ figure, value, rounds = [value] }: Figure): Bar {
   };
 }
 
-function byItself(report: Report): string {
-  return ["## Millrace by itself", `\`\`\`\n${formatReport(report)}\n\`\`\``].join("\n\n");
+/** One block for each report, of what no newer one has. */
+function byItself(newest: readonly { workload: string; report: Report }[]): string[] {
+  return [...new Set(newest.map(({ report }) => report))].map((report) => {
+    const shown = new Set(newest.filter((each) => each.report === report).map(({ workload }) => workload));
+    const figures = report.figures.filter(({ workload }) => shown.has(workload));
+    return `\`\`\`\n${formatReport({ ...report, figures })}\n\`\`\``;
+  });
 }
 
 function source({ date, commit, machine, node }: Report): string {

@@ -76,9 +76,9 @@ export function model(size: Watched, costs: Costs): Row[] {
       "of one core",
     ),
     row(
-      "Controller's passes over all shards",
+      "Controller, what grows with the shards",
       percent((shards / 1_000) * costs.controllerPercentPer1000Shards),
-      "of one core; grows with the shards in the metadata",
+      "of one core: who leads what, heard from all brokers",
     ),
     row("Broker's passes over all shards", percent((shards / 1_000) * costs.brokerPercentPer1000Shards), "of one core"),
     row("All metadata", megabytes(costs.metadataBytes), "one message, to who knows nothing; the limit is 64 MiB"),
