@@ -14,6 +14,19 @@ const javascript = {
   }),
 };
 
+const browser = {
+  name: "browser",
+  client: "AWS SDK for JavaScript v3, in Chromium",
+  remark: "the page is of another origin than the endpoint, and sends a session token",
+  prepare: async ({ cluster }) => {
+    const program = ["chromium", "chromium-browser", "google-chrome"].find((name) => works(name, "--version"));
+    if (program === undefined) return { missing: "chromium" };
+    // What bundles the page: it comes with the development dependencies.
+    if ((await import("esbuild").catch(() => undefined)) === undefined) return { missing: "esbuild" };
+    return { command: [process.execPath, here("browser/check.mjs"), program, cluster.endpoint] };
+  },
+};
+
 const boto3 = {
   name: "boto3",
   client: "boto3 (Python)",
@@ -123,7 +136,7 @@ const flink = ["polling", "fan-out"].map((mode) => ({
   },
 }));
 
-export const SUITES = [javascript, boto3, awscli, go, java, rust, ...kcl, kpl, ...flink];
+export const SUITES = [javascript, browser, boto3, awscli, go, java, rust, ...kcl, kpl, ...flink];
 
 /** What a reader may look for in vain, and why. */
 export const NOT_TRIED = [

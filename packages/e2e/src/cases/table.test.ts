@@ -46,7 +46,7 @@ const NOTES: Readonly<Record<string, string>> = {
   O17: "4 GB by `npm run long`; so far it passed with 1 GB (ready after 17 s, 14 s when empty; 132 MiB at most, 98 when empty). The start reads the journal from the last checkpoint of the index on, whatever its size; 50 GB: no such disk here.",
   O19: "The pace: `multiraft/src/catch-up-pace.test.ts`; the figures: `npm run bench -- --only scale-out,refill`; pods: `npm run k8s-e2e`.",
   S01: "In the gateway with real signatures of the SDK; clock skew, tokens and scopes among them.",
-  S03: "With the headers that browsers send; no browser.",
+  S03: "With the headers that browsers send; in Chromium by `npm run interop -- browser`.",
   E11: "With five subscribers and ten megabytes; `gateway/src/http/server-limits.test.ts` bounds the memory.",
   R07: "For some seconds at a few hundred records a second, not for ten minutes.",
   W19: "Three rounds from one process.",
