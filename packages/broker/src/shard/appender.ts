@@ -32,6 +32,12 @@ interface QueuedBatch {
   readonly waiting: Respond[];
 }
 
+/** Came while the end of the shard was on its way: it is stored nowhere, or by an earlier attempt that this leader has not heard of. */
+interface BehindEnd {
+  readonly batchId: string;
+  readonly respond: Respond;
+}
+
 interface Proposed {
   readonly index: number;
   readonly term: number;
@@ -66,7 +72,9 @@ export class Appender {
   #term = 0;
   #nextOffset = 0;
   #lastArrivalTimeMs = 0;
-  #isClosing = false;
+  /** The end of the shard, while it is on its way. */
+  #end: QueuedBatch | undefined;
+  #behindEnd: BehindEnd[] = [];
   #quotas: ShardQuotas;
   #queue: QueuedBatch[] = [];
   #proposed: Proposed[] = [];
@@ -96,7 +104,6 @@ export class Appender {
     this.#term = term;
     this.#nextOffset = state.nextOffset;
     this.#lastArrivalTimeMs = state.lastArrivalTimeMs;
-    this.#isClosing = state.closed;
     this.#quotas = new ShardQuotas(this.#clock.monotonicMs());
   }
 
@@ -128,8 +135,12 @@ export class Appender {
       return;
     }
     const isClose = (header.flags & BATCH_FLAG_CLOSE) !== 0;
-    if (this.#isClosing) {
+    if (this.#state().closed) {
       respond(ShardLogStatus.closed, NOTHING);
+      return;
+    }
+    if (this.#end !== undefined) {
+      this.#behindEnd.push({ batchId, respond });
       return;
     }
     if (!this.#group().canPropose) {
@@ -152,7 +163,7 @@ export class Appender {
     const queued = { batch, batchId, recordCount: header.recordCount, isClose, waiting: [respond] };
     this.#inFlight.set(batchId, queued);
     this.#inFlightBytes += batch.length;
-    if (isClose) this.#isClosing = true;
+    if (isClose) this.#end = queued;
     this.#queue.push(queued);
     if (this.#queue.length === 1 && this.#proposed.length < PROPOSALS_MAX) queueMicrotask(() => this.#pump());
   }
@@ -220,11 +231,30 @@ export class Appender {
     this.#failpoint?.("append.after-acknowledge");
   }
 
-  #settle({ batchId, batch, waiting }: QueuedBatch, status: ShardLogStatus, body: Buffer): void {
+  #settle(queued: QueuedBatch, status: ShardLogStatus, body: Buffer): void {
+    const { batchId, batch, waiting } = queued;
     this.#inFlight.delete(batchId);
     this.#inFlightBytes -= batch.length;
     this.#budget.giveBack(batch.length);
     for (const respond of waiting) respond(status, body);
+    if (queued === this.#end) this.#endIsOver();
+  }
+
+  /**
+   * Only an end that is committed says that nothing else is stored: a leader that does not know yet that there is another one may be
+   * about to lose the end that it has proposed, and has not heard of what the other one stores before its own.
+   */
+  #endIsOver(): void {
+    const { closed, dedup } = this.#state();
+    const waiting = this.#behindEnd;
+    this.#end = undefined;
+    this.#behindEnd = [];
+    for (const { batchId, respond } of waiting) {
+      const stored = dedup.get(batchId);
+      if (stored !== undefined) respond(ShardLogStatus.ok, encodeAppendResult(stored));
+      else if (closed) respond(ShardLogStatus.closed, NOTHING);
+      else respond(ShardLogStatus.notLeader, Buffer.from(this.#group().leaderId ?? ""));
+    }
   }
 
   /** What was not proposed was not written. */
