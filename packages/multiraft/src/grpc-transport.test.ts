@@ -1,5 +1,7 @@
 import { EventEmitter } from "node:events";
-import type { RawFrame } from "@millrace/proto";
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from "node:net";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Peer, type RawFrame } from "@millrace/proto";
 import { realWorld, silentLogger } from "@millrace/util";
 import { expect, test, vi } from "vitest";
 import { GrpcPeerTransport, type PeerStream } from "./grpc-transport.ts";
@@ -88,3 +90,58 @@ test("whoever is at an address is known by the name in its hello, and what is fo
   await transport.close();
   await accepting.close();
 });
+
+test("a connection on which nothing passes any more is given up, and made anew", async () => {
+  const heard: string[] = [];
+  const accepting = new GrpcPeerTransport({ ...common, nodeId: "b" });
+  accepting.start({
+    message: (from, payload) => {
+      heard.push(`${from}: ${payload.toString()}`);
+      return undefined;
+    },
+    connected: () => undefined,
+    disconnected: () => undefined,
+  });
+  const server = new Server();
+  server.addService(Peer.service, accepting.handlers as never);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+  const sockets: Socket[] = [];
+  const between = createServer((near) => {
+    const far = connectTcp(port, "127.0.0.1");
+    for (const socket of [near, far]) {
+      sockets.push(socket);
+      socket.on("error", () => undefined);
+    }
+    near.pipe(far);
+    far.pipe(near);
+  });
+  await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve));
+  const transport = new GrpcPeerTransport({ ...common, nodeId: "a" });
+  const states: string[] = [];
+  transport.start({
+    message: () => undefined,
+    connected: () => states.push("connected"),
+    disconnected: () => states.push("disconnected"),
+  });
+  transport.setPeers(new Map([["b", `127.0.0.1:${(between.address() as AddressInfo).port}`]]));
+  await vi.waitFor(() => expect(states).toEqual(["connected"]), 5_000);
+  // What was open is as if cut, without a word to either end; a new connection gets through.
+  for (const socket of sockets) socket.unpipe().pause();
+  transport.send("b", { payload: Buffer.from("lost") });
+  await vi.waitFor(() => expect(states).toEqual(["connected", "disconnected", "connected"]), {
+    timeout: 20_000,
+    interval: 50,
+  });
+  transport.send("b", { payload: Buffer.from("heard") });
+  await vi.waitFor(() => expect(heard).toEqual(["a: heard"]), 5_000);
+  await transport.close();
+  await accepting.close();
+  server.forceShutdown();
+  for (const socket of sockets) socket.destroy();
+  between.close();
+}, 40_000);

@@ -54,6 +54,16 @@ export const PEER_CHANNEL_OPTIONS: ChannelOptions = {
   "grpc-node.flow_control_window": 8 * MIB,
 };
 
+/**
+ * Where packets are dropped without a word, TCP sends again more and more rarely, after some minutes every two: it would go on not
+ * before that when they pass again. And a process that stands still has what is sent to it kept here.
+ */
+const PEER_CLIENT_OPTIONS: ChannelOptions = {
+  ...PEER_CHANNEL_OPTIONS,
+  "grpc.keepalive_time_ms": 5_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+};
+
 const RECONNECT_DELAY_MS_MIN = 20;
 const RECONNECT_DELAY_MS_MAX = 1_000;
 const HELLO_TIMEOUT_MS = 2_000;
@@ -191,7 +201,7 @@ export class GrpcPeerTransport implements PeerTransport {
 }
 
 function connectOverGrpc(address: string, credentials: ChannelCredentials): PeerStream {
-  const client = new Peer(address, credentials, PEER_CHANNEL_OPTIONS);
+  const client = new Peer(address, credentials, PEER_CLIENT_OPTIONS);
   const call = client.exchange() as unknown as ClientDuplexStream<RawFrame, RawFrame>;
   return {
     on: call.on.bind(call),
