@@ -107,6 +107,8 @@ export class ControllerNode implements StateMachine {
       stateMachine: this,
       preferredLeader: isFounder ? voters[0] : undefined,
       checkpointEveryEntries: this.#tuning.checkpointEveryEntries,
+      // Streams are deleted by it, and retention shortened; and by the time that it knows, records expire.
+      makesRoom: true,
     });
     this.#admissions = new Admissions(this.#group, host, options.logger);
     host.setPeers(new Map([...options.peers].filter(([id]) => id !== controllerId)));

@@ -1,4 +1,5 @@
 import {
+  type AppendMessage,
   type ConfigEntry,
   type Entry,
   type EntryType,
@@ -21,7 +22,7 @@ import { Joining, noteJoining } from "./joining.ts";
 import { PendingReads } from "./pending-reads.ts";
 import { decodeStoredState, encodeStoredState, withJoinId } from "./stored-state.ts";
 import { beginningOf, beginWhereAPeerDoes, LogSuperseded, readSurely } from "./superseded-log.ts";
-import type { GroupHandle, GroupOptions, LogBeginning, Proposal } from "./types.ts";
+import type { GroupHandle, GroupOptions, LogBeginning, Proposal, ProposeOptions } from "./types.ts";
 
 const APPLY_BYTES_MAX = 4 * MIB;
 const CHECKPOINT_EVERY_BYTES = 32 * MIB;
@@ -71,7 +72,7 @@ export class Group implements GroupHandle {
     return this.#core?.leaderId;
   }
   get canPropose(): boolean {
-    return this.#ledTerm !== 0 && this.#context.store.canAppend();
+    return this.#ledTerm !== 0 && this.#hasRoomFor(0);
   }
   get commitIndex(): number {
     return this.#core?.commitIndex ?? 0;
@@ -201,8 +202,10 @@ export class Group implements GroupHandle {
 
   step(message: WireMessage): void {
     if (!this.isOpen) return;
-    // A full disk takes no entries; the leader asks again. Everything else goes on.
-    if (message.type === "append" && message.entries.length > 0 && !this.#context.store.canAppend()) return;
+    // A full disk takes no entries; the leader asks again. Everything else goes on. It is not full as soon as a leader's may be: what
+    // makes room there comes behind what was on its way.
+    if (message.type === "append" && message.entries.length > 0 && !this.#context.store.canGoOn(largest(message)))
+      return;
     this.#core?.step(message);
     this.#context.schedule(this);
   }
@@ -227,12 +230,17 @@ export class Group implements GroupHandle {
     return this.#core?.role === "leader" && this.#core.term === term;
   }
 
-  propose(payload: Buffer, type: Exclude<EntryType, "config"> = "data"): Proposal | undefined {
-    if (!this.canPropose) return undefined;
-    const range = this.#core?.propose([{ type, payload }]);
+  propose(payload: Buffer, options?: ProposeOptions): Proposal | undefined {
+    if (this.#ledTerm === 0 || !this.#hasRoomFor(payload.length, options?.makesRoom)) return undefined;
+    const range = this.#core?.propose([{ type: "data", payload }]);
     if (range === undefined) return undefined;
     this.#context.schedule(this);
     return { index: range.firstIndex, term: range.term };
+  }
+
+  #hasRoomFor(sizeBytes: number, makesRoom = this.options.makesRoom): boolean {
+    const { store } = this.#context;
+    return makesRoom === true ? store.canGoOn(sizeBytes) : store.canAppend();
   }
 
   proposeMembership(next: Membership): Proposal | undefined {
@@ -487,4 +495,8 @@ export class Group implements GroupHandle {
     this.#ledTerm = 0;
     this.#reads.rejectAll(() => new NotLeader(this.groupId, undefined));
   }
+}
+
+function largest({ entries }: AppendMessage): number {
+  return entries.reduce((sizeBytes, { payload }) => Math.max(sizeBytes, payload.length), 0);
 }

@@ -1,4 +1,4 @@
-import type { NodeId, OutgoingMessage, Ready } from "@millrace/raft";
+import { isVoter, type NodeId, type OutgoingMessage, type Ready } from "@millrace/raft";
 import { DiskFull, type GroupId, type GroupState, type GroupWrite, type LogStore } from "@millrace/storage";
 import {
   assert,
@@ -379,7 +379,7 @@ class Host implements RaftHost {
       this.#lastHandBackMs = nowMs;
       // A leader that takes no data is none. Where others have no room either, nothing is lost by trying.
       if (this.#store.canAppend()) this.#handBack(nowMs);
-      else this.#giveAway();
+      else this.#giveAway((group) => !group.canPropose);
     }
   }
 
@@ -420,11 +420,12 @@ class Host implements RaftHost {
     }
   }
 
-  /** Every leadership, to whoever has most of the log. */
-  #giveAway(): void {
+  /** Leaderships, to whoever of the voters has most of the log. */
+  #giveAway(isToGo: (group: Group) => boolean = () => true): void {
     for (const group of this.#groups.values()) {
-      if (group.role !== "leader") continue;
-      const heirs = group.followers().filter(({ nodeId }) => this.isConnected(nodeId));
+      if (group.role !== "leader" || !isToGo(group)) continue;
+      const { membership } = group;
+      const heirs = group.followers().filter(({ nodeId }) => isVoter(membership, nodeId) && this.isConnected(nodeId));
       const heir = heirs.toSorted((a, b) => b.matchIndex - a.matchIndex)[0];
       if (heir !== undefined) group.transferLeadership(heir.nodeId);
     }

@@ -1,4 +1,4 @@
-import type { Entry, EntryType, FollowerProgress, Membership, NodeId, Role, WireMessage } from "@millrace/raft";
+import type { Entry, FollowerProgress, Membership, NodeId, Role, WireMessage } from "@millrace/raft";
 import type { RawFrame } from "@millrace/proto";
 import type { GroupId } from "@millrace/storage";
 
@@ -29,6 +29,13 @@ export interface GroupOptions {
   readonly preferredLeader: NodeId | undefined;
   /** Applied entries between checkpoints. */
   readonly checkpointEveryEntries: number;
+  /** All its entries are such as `ProposeOptions.makesRoom` is for: its leader stays when its disk is nearly full. */
+  readonly makesRoom?: boolean;
+}
+
+export interface ProposeOptions {
+  /** Without it no room is made on a disk that is nearly full: taken while some of the reserve is left, a small one the longest. */
+  readonly makesRoom: boolean;
 }
 
 export interface Proposal {
@@ -42,7 +49,7 @@ export interface GroupHandle {
   readonly role: Role;
   readonly term: number;
   readonly leaderId: NodeId | undefined;
-  /** True between `leadershipGained` and `leadershipLost`. */
+  /** True between `leadershipGained` and `leadershipLost`, while there is room. */
   readonly canPropose: boolean;
   readonly commitIndex: number;
   readonly appliedIndex: number;
@@ -61,7 +68,7 @@ export interface GroupHandle {
    * Appends one entry to the log of the leader. Undefined: not the leader. The outcome is seen in `apply` (same index and
    * term: committed) or in `leadershipLost` (unknown). Bounded by the caller.
    */
-  propose(payload: Buffer, type?: EntryType): Proposal | undefined;
+  propose(payload: Buffer, options?: ProposeOptions): Proposal | undefined;
   /** ReadIndex: resolves when everything committed before the call is applied here. @throws NotLeader */
   readBarrier(signal: AbortSignal): Promise<void>;
   /** Retention: forget entries up to `index` (at most the applied index); `state` is the machine's state there. */

@@ -6,7 +6,7 @@ const KIB = 1_024;
 const OPTIONS = { reservedFreeBytes: 64 * KIB, ballastSizeBytes: 32 * KIB, segmentSizeBytes: 64 * KIB };
 
 function append(machine: Awaited<ReturnType<TestMachine["open"]>>, fromIndex: number, toIndex: number): Promise<void> {
-  return machine.write([{ groupId: 1, entries: entries(fromIndex, toIndex, 1) }]);
+  return machine.write([{ groupId: 1, entries: entries(fromIndex, toIndex, 1, 2 * KIB) }]);
 }
 
 test("D08 a store opens on a disk that others have filled to the last byte, and takes data again when there is room", async () => {

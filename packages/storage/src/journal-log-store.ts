@@ -29,6 +29,13 @@ import type { LogRecord } from "./records.ts";
 import type { SpaceGuard } from "./space-guard.ts";
 
 const NO_STATE = Buffer.alloc(0);
+/** Larger than what makes room: the word that records have expired, or that a stream is deleted. */
+export const SMALL_ENTRY_SIZE_BYTES = 1_024;
+/** Of the reserve, what must be left for new data, for data that is on its way, for any data at all, and for small entries. */
+const LEFT_FOR_NEW = 1;
+const LEFT_TO_GO_ON = 0.75;
+const LEFT_FOR_ANY = 0.5;
+const LEFT_FOR_SMALL = 0.25;
 /** A read looks its entries up again when compaction moved them; each time means a whole segment was emptied meanwhile. */
 const LOOKUPS_MAX = 5;
 
@@ -149,7 +156,7 @@ export class JournalLogStore implements LogStore {
     if (this.#closed) throw new StoreClosed();
     if (this.#writer.failure !== undefined) return;
     const dataBytes = dataSizeBytes(parts);
-    if (dataBytes > 0 && !this.#hasRoom(dataBytes)) {
+    if (dataBytes > 0 && !this.#hasRoom(dataBytes, LEFT_FOR_ANY)) {
       throw new DiskFull(this.#space.freeBytes, this.#space.reservedBytes);
     }
     const records: LogRecord[] = [];
@@ -160,7 +167,12 @@ export class JournalLogStore implements LogStore {
   }
 
   canAppend(): boolean {
-    return !this.#closed && this.#writer.failure === undefined && this.#hasRoom(0);
+    return !this.#closed && this.#writer.failure === undefined && this.#hasRoom(0, LEFT_FOR_NEW);
+  }
+
+  canGoOn(payloadSizeBytes: number): boolean {
+    const left = payloadSizeBytes <= SMALL_ENTRY_SIZE_BYTES ? LEFT_FOR_SMALL : LEFT_TO_GO_ON;
+    return !this.#closed && this.#writer.failure === undefined && this.#hasRoom(0, left);
   }
 
   summary(groupId: GroupId): LogSummary | undefined {
@@ -300,8 +312,9 @@ export class JournalLogStore implements LogStore {
     await this.#index.close();
   }
 
-  #hasRoom(dataBytes: number): boolean {
-    return this.#space.reservedBytes === 0 || this.#space.hasRoom(dataBytes + this.#writer.queuedBytes);
+  #hasRoom(dataBytes: number, left: number): boolean {
+    const { freeBytes, reservedBytes } = this.#space;
+    return reservedBytes === 0 || freeBytes - dataBytes - this.#writer.queuedBytes >= left * reservedBytes;
   }
 
   /** Takes one group's part into memory and turns it into records. */
@@ -430,8 +443,8 @@ export class JournalLogStore implements LogStore {
 function dataSizeBytes(parts: readonly GroupWrite[]): number {
   let bytes = 0;
   for (const part of parts) {
-    for (const entry of part.entries ?? []) {
-      if (entry.type === "data") bytes += entry.payload.length;
+    for (const { type, payload } of part.entries ?? []) {
+      if (type === "data" && payload.length > SMALL_ENTRY_SIZE_BYTES) bytes += payload.length;
     }
   }
   return bytes;

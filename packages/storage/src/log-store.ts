@@ -63,7 +63,7 @@ export interface LogStore {
   groups(): Iterable<GroupState>;
   /**
    * All parts become durable together or not at all. Calls made while a sync is running share the next one.
-   * @throws DiskFull: nothing was taken, in memory or on disk. Entries of type noop and config are always taken.
+   * @throws DiskFull: nothing was taken, in memory or on disk. Entries of type noop and config, and small ones, are always taken.
    */
   write(parts: readonly GroupWrite[]): Promise<void>;
   /**
@@ -71,8 +71,14 @@ export interface LogStore {
    * @throws DiskFull, at once, as `write` rejects with it. `stats().queuedBytes` tells when to hold back.
    */
   submit(parts: readonly GroupWrite[], onDurable: () => void): void;
-  /** False while the disk is nearly full (or the store has ended): `write` and `submit` of data entries would refuse. */
+  /** False while the disk is nearly full (or the store has ended): nothing new is to begin. */
   canAppend(): boolean;
+  /**
+   * False a quarter of the reserve later, when what had begun is to wait as well: entries on their way to other replicas. Small ones
+   * (`SMALL_ENTRY_SIZE_BYTES`) go on until a quarter is left: those that make room are among them. Whoever asks first is not refused by
+   * `write` and `submit`. `payloadSizeBytes` is the largest entry's.
+   */
+  canGoOn(payloadSizeBytes: number): boolean;
   summary(groupId: GroupId): LogSummary | undefined;
   /** In-memory answer if the whole range is cached; undefined means: use `read`. */
   cachedEntries(
@@ -113,7 +119,10 @@ export interface LogStoreOptions {
   readonly attributesOf: AttributesOf;
   readonly segmentSizeBytes: number;
   readonly cacheSizeBytes: number;
-  /** Below this the store refuses data (`DiskFull`) but still takes hard state, truncations and deletions. */
+  /**
+   * Below this nothing new is to begin, below half of it data is refused (`DiskFull`). Small entries, hard state, truncations and
+   * deletions are not.
+   */
   readonly reservedFreeBytes: number;
   /** Room that is kept in a file, so that a disk which others fill to the last byte still lets the store open; 0 unless given. */
   readonly ballastSizeBytes?: number;

@@ -52,11 +52,6 @@ export class SpaceGuard {
     return this.#reservedBytes;
   }
 
-  /** True while data of this size leaves the reserve untouched. */
-  hasRoom(sizeBytes: number): boolean {
-    return this.freeBytes - sizeBytes >= this.#reservedBytes;
-  }
-
   taken(sizeBytes: number): void {
     this.#takenBytes += sizeBytes;
   }

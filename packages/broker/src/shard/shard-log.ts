@@ -217,7 +217,7 @@ export class ShardLog implements StateMachine {
     const startOffset = this.#offsetAt(timeMs);
     if (startOffset <= this.#state.startOffset) return;
     this.#options.failpoint?.("retention.before-propose");
-    this.group.propose(encodeTruncate(startOffset));
+    this.group.propose(encodeTruncate(startOffset), { makesRoom: true });
   }
 
   /** Gives back the log's beginning, up to the entry that holds the oldest record that is left. */

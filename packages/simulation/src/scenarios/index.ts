@@ -14,6 +14,7 @@ import {
   replicaReturnsToItsFormerLeader,
   replicaReturnsWithoutItsVote,
 } from "./returning-replica.ts";
+import { disksAreNearlyFull } from "./full-disks.ts";
 import { headerRots } from "./rotten-header.ts";
 import {
   clockIsWrongWhereAReshardIsUnknown,
@@ -41,4 +42,5 @@ export const SCENARIOS: readonly Scenario[] = [
   clockIsWrongWhileDisksAreLost,
   clockIsWrongWhereAReshardIsUnknown,
   consumerGroupGoesOn,
+  disksAreNearlyFull,
 ];
