@@ -229,6 +229,15 @@ test("a deleted group is gone from the disk, and a number that was never opened 
   expect(a.host.group(16)).toBeUndefined();
 });
 
+test("a group that is deleted while it waits for its turn to be opened leaves nothing on the disk", async () => {
+  const [a] = nodes as [TestNode];
+  const ids = [16, 17, 18, 19, 20, 21, 22];
+  for (const id of ids) a.open(id, ["b", "c"]);
+  await a.host.deleteGroup(21);
+  await eventually(() => a.store.summary(22) !== undefined);
+  expect(ids.filter((id) => a.store.summary(id) === undefined)).toEqual([21]);
+});
+
 test("D06: entries that rot on a disk are had again from the peers, also by a leader that has to send them", async () => {
   for (const node of nodes) node.open(16, IDS, "a");
   await eventually(() => leaderOf(16)?.nodeId === "a");

@@ -181,6 +181,9 @@ class Host implements RaftHost {
     const group = this.#groups.get(groupId);
     if (group !== undefined) {
       group.close();
+      // It would note on the disk that it joins, behind its deletion.
+      const waiting = this.#opening.indexOf(group);
+      if (waiting >= 0) this.#opening.splice(waiting, 1);
       this.#groups.delete(groupId);
       this.#active.delete(group);
       this.#scheduled.delete(group);
