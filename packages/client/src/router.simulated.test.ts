@@ -298,6 +298,20 @@ describe("a subscription", () => {
     await cluster.clock.until(ended);
   });
 
+  test("that ends while its reader is busy with a page is let go, though nobody asks for the next one", async () => {
+    await append("one");
+    const stop = abort();
+    const pages = cluster.router.subscribe(GROUP, 1, stop.signal)[Symbol.asyncIterator]();
+    const first = pages.next();
+    await cluster.clock.until(first);
+    expect(textsOf((await first).value as ReadResult)).toEqual(["one"]);
+    stop.abort();
+    await cluster.clock.advance(2_000);
+    const pings = count("a", RequestKind.read);
+    await cluster.clock.advance(10_000);
+    expect(count("a", RequestKind.read)).toBe(pings);
+  });
+
   test("of a deleted stream is gone, and of a closed router unavailable", async () => {
     await append("one");
     const first = follow(1, abort().signal);

@@ -78,9 +78,10 @@ async function* pushedBy(
     finder.lost(groupId, nodeId);
     return;
   }
-  const onAbort = (): void => source.cancel();
+  // At once: a reader that is busy with a page when it ends asks for no other, and this goes no further.
+  const onAbort = (): void => connection.release(source);
   signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) source.cancel();
+  if (signal.aborted) onAbort();
   try {
     for await (const { payload } of source) {
       const result = decodeReadResult(payload);
