@@ -186,6 +186,20 @@ export const MUTATIONS = [
     find: "return Math.max(nowMs, this.#lastArrivalTimeMs);",
     replace: "return nowMs;",
   },
+  {
+    name: "records expire by the retention that was known before a restart",
+    scenario: "retention is lengthened while all brokers are down, and they hear of it late",
+    file: "broker/dist/node.js",
+    find: "if (!this.#clock.isConfirmed || !this.#isCurrent)",
+    replace: "if (!this.#clock.isConfirmed)",
+  },
+  {
+    name: "a leader changes members by a placement that was overtaken",
+    scenario: "a leader has heard nothing of the controllers since before a replica moved",
+    file: "broker/dist/replica-moves.js",
+    find: "if (!isRestored && isOvertaken(membership, shard))",
+    replace: "if (false)",
+  },
   // Client and gateway
   {
     name: "any replica's answer counts as the leader's",

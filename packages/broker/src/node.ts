@@ -35,6 +35,8 @@ export interface BrokerNodeOptions {
 
 const HEARTBEAT_EVERY_MS = 500;
 const HEARTBEAT_TIMEOUT_MS = 2_000;
+/** Less than it takes to move a replica, and then to lead again. */
+const WISHES_GOOD_FOR_MS = 3_000;
 const SKEW_S_MAX = 5;
 const SHARD_GROUP_ID_MIN = 16;
 
@@ -64,6 +66,8 @@ export class BrokerNode {
   #laggingReplicas = 0;
   /** The newest version that the controllers' leader is known to have; undefined before it has answered this process. */
   #knownVersion: number | undefined;
+  /** When it was asked for its last answer, monotonic. */
+  #answeredAtMs = -Infinity;
   /** There are shards to host that are not here yet. */
   #hasWaiting = false;
   #isClosed = false;
@@ -172,6 +176,14 @@ export class BrokerNode {
     return this.#knownVersion !== undefined && this.metadata.version >= this.#knownVersion;
   }
 
+  /**
+   * What changes a group's members has to be decided by what holds now. Whoever was cut off from the controllers may have missed what
+   * another leader carried out meanwhile: its wish of before would bring back a replica that is told to throw its log away.
+   */
+  get #isFresh(): boolean {
+    return this.#isCurrent && this.#options.world.clock.monotonicMs() - this.#answeredAtMs <= WISHES_GOOD_FOR_MS;
+  }
+
   /** Does what could not be done while the metadata was old. */
   #becomeCurrent(): void {
     if (this.#hasWaiting) {
@@ -220,7 +232,7 @@ export class BrokerNode {
 
   /** Shards that are to go on from this broker's replica alone. Never by old metadata. */
   #recoverShards(): void {
-    if (!this.#isCurrent) return;
+    if (!this.#isFresh) return;
     for (const [groupId, { group }] of this.#shards) {
       const placed = this.#placed(groupId);
       if (placed === undefined || placed.forgotten.length === 0) continue;
@@ -239,11 +251,13 @@ export class BrokerNode {
     const { nodeId, world } = this.#options;
     const { failpoint } = world;
     const moved: number[] = [];
+    if (!this.#isFresh) return moved;
     for (const [groupId, { group, isLeading }] of this.#shards) {
       const placed = isLeading ? this.#placed(groupId) : undefined;
       if (placed === undefined) continue;
       const isConnected = (peer: string): boolean => this.#options.host.isConnected(peer);
-      const isMoved = driveMembership(group, placed, { nodeId, isConnected, failpoint });
+      const isRestored = groupId <= (this.metadata.identity?.restoredGroupIdMax ?? 0);
+      const isMoved = driveMembership(group, placed, { nodeId, isConnected, isRestored, failpoint });
       if (isMoved && placed.joining !== "") moved.push(groupId);
     }
     return moved;
@@ -397,6 +411,7 @@ export class BrokerNode {
     this.#laggingReplicas = laggingReplicas;
     const wasCurrent = this.#isCurrent;
     this.#knownVersion = Math.max(this.#knownVersion ?? 0, version);
+    this.#answeredAtMs = askedAtMs;
     if (!wasCurrent && this.#isCurrent) {
       this.#becomeCurrent();
       this.#heartbeatSoon();
@@ -465,9 +480,9 @@ export class BrokerNode {
     return gone;
   }
 
-  /** Not before the cluster has said what time it is: what is deleted by a wrong clock is lost. */
+  /** Not before the cluster has said what time it is, nor by a retention that may have been longer since: what is deleted is lost. */
   #expire(): void {
-    if (!this.#clock.isConfirmed) return;
+    if (!this.#clock.isConfirmed || !this.#isCurrent) return;
     const nowMs = this.#clock.nowMs();
     for (const [groupId, shard] of this.#shards) {
       const view = this.metadata.shardByGroup(groupId);

@@ -50,6 +50,8 @@ export function preferredLeader({ replicas, leaving, forgotten }: Shard): string
 export interface MembershipDriver {
   readonly nodeId: string;
   readonly isConnected: (nodeId: string) => boolean;
+  /** The placement comes from a copy, and is older than what the group's log may know. */
+  readonly isRestored: boolean;
   readonly failpoint: Failpoint | undefined;
 }
 
@@ -60,9 +62,10 @@ export interface MembershipDriver {
 export function driveMembership(
   group: GroupHandle,
   shard: Shard,
-  { nodeId, isConnected, failpoint }: MembershipDriver,
+  { nodeId, isConnected, isRestored, failpoint }: MembershipDriver,
 ): boolean {
   const { membership } = group;
+  if (!isRestored && isOvertaken(membership, shard)) return false;
   const wished = membersWished(shard);
   const { voters, votersOutgoing, learners } = membership;
   // The joint phase ends by itself.
@@ -96,6 +99,11 @@ export function driveMembership(
   propose({ voters: wished.toSorted(), votersOutgoing: [], learners: [] });
   failpoint?.("move.after-propose-swap");
   return false;
+}
+
+/** Somebody has joined by a later decision than the placement that is known here: another leader knew it. */
+function isOvertaken({ joins = {} }: Membership, { placedVersion }: Shard): boolean {
+  return Object.values(joins).some((joinId) => joinId > placedVersion);
 }
 
 /**

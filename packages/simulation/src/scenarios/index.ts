@@ -9,6 +9,8 @@ import {
   repetitionsBesideAClosedShardThatIsAway,
   repetitionsByAStaleGateway,
 } from "./late-repetitions.ts";
+import { retentionGrewMeanwhile } from "./late-retention.ts";
+import { leaderMissedAMove } from "./overtaken-wish.ts";
 import {
   replicaIsFilledPastItsFirstStay,
   replicaReturnsToItsFormerLeader,
@@ -37,10 +39,12 @@ export const SCENARIOS: readonly Scenario[] = [
   repetitionsByAStaleGateway,
   repetitionsBesideAClosedShardThatIsAway,
   moveIsCancelledBehindItsLeader,
+  leaderMissedAMove,
   headerRots,
   clockIsWrongWhileABrokerIsAway,
   clockIsWrongWhileDisksAreLost,
   clockIsWrongWhereAReshardIsUnknown,
   consumerGroupGoesOn,
   disksAreNearlyFull,
+  retentionGrewMeanwhile,
 ];
