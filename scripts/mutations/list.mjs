@@ -258,6 +258,14 @@ export const MUTATIONS = [
     replace: "this.#clock.nowMs()",
   },
   {
+    name: "brokers are told what holds by a controller that does not know whether it leads",
+    scenario:
+      "the controllers' leader stands still, and wakes up for a broker that has forgotten what the next one decided",
+    file: "controller/dist/node.js",
+    find: "await this.#group.readBarrier(signal);\n        return {\n            registered:",
+    replace: "return {\n            registered:",
+  },
+  {
     name: "an append whose outcome is unknown is sent to the next shard",
     scenario: "the answers to appends do not arrive, and their shards are split",
     file: "gateway/dist/records/put-records.js",

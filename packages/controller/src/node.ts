@@ -201,18 +201,28 @@ export class ControllerNode implements StateMachine {
     }
   }
 
-  heartbeat(heartbeat: BrokerHeartbeat__Output): HeartbeatResult {
+  /**
+   * What it answers holds now: a broker throws away what is not wished for by the version that it is told. A leader that stood still
+   * while another was elected does not know it yet.
+   * @throws NotControllerLeader, NotLeader
+   */
+  async heartbeat(heartbeat: BrokerHeartbeat__Output, signal: AbortSignal): Promise<HeartbeatResult> {
     if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
     this.#excuseOwnPause();
-    const registered = this.#state.brokers.has(heartbeat.nodeId);
-    const nowMs = this.#options.world.clock.monotonicMs();
-    if (registered) {
-      this.#liveness.heartbeat(heartbeat, nowMs);
-      this.#options.world.failpoint?.("controller.after-heartbeat");
+    const { clock, failpoint } = this.#options.world;
+    const { nodeId } = heartbeat;
+    if (this.#state.brokers.has(nodeId)) {
+      this.#liveness.heartbeat(heartbeat, clock.monotonicMs());
+      failpoint?.("controller.after-heartbeat");
       this.#reconcile();
     }
-    const laggingReplicas = this.#liveness.laggingReplicasOf(heartbeat.nodeId, this.#state, nowMs);
-    return { registered, version: this.#state.version, clusterNowMs: this.#clusterNowMs, laggingReplicas };
+    await this.#group.readBarrier(signal);
+    return {
+      registered: this.#state.brokers.has(nodeId),
+      version: this.#state.version,
+      clusterNowMs: this.#clusterNowMs,
+      laggingReplicas: this.#liveness.laggingReplicasOf(nodeId, this.#state, clock.monotonicMs()),
+    };
   }
 
   /** The cluster's; 0 while too few brokers are heard. */

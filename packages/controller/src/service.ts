@@ -41,7 +41,7 @@ export function controllerHandlers(
       answer(() => audited(node().execute(command), call, command, audit), callback);
     },
     Heartbeat: (call, callback) => {
-      if (isFromNode(call)) answer(async () => node().heartbeat(call.request), callback);
+      if (isFromNode(call)) answer(() => inTime(clock, (signal) => node().heartbeat(call.request, signal)), callback);
       else callback(NOT_A_NODE);
     },
     Status: (_call, callback) => answer(() => inTime(clock, (signal) => node().status(signal)), callback),

@@ -40,7 +40,7 @@ beforeEach(async () => {
   });
   host = createRaftHost({ ...world, nodeId: "a", logger: silentLogger, store, transport: alone, onFatal: fail });
   const clock = new ClusterClock(world.clock);
-  shard = new ShardLog({ groupId: GROUP_ID, store, clock, createdAtMs: 0, budget: new ByteBudget(MIB) });
+  shard = new ShardLog({ groupId: GROUP_ID, store, clock, createdAtMs: () => 0, budget: new ByteBudget(MIB) });
   group = host.openGroup({
     groupId: GROUP_ID,
     membership: { voters: ["a"], votersOutgoing: [], learners: [] },

@@ -24,6 +24,7 @@ import {
   clockIsWrongWhileDisksAreLost,
 } from "./wrong-clock.ts";
 import type { Scenario } from "./scenario.ts";
+import { controllerSleepsThroughItsSuccessor } from "./sleeping-leader.ts";
 import { unknownAppendsMeetAReshard } from "./unknown-append.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -47,4 +48,5 @@ export const SCENARIOS: readonly Scenario[] = [
   consumerGroupGoesOn,
   disksAreNearlyFull,
   retentionGrewMeanwhile,
+  controllerSleepsThroughItsSuccessor,
 ];
