@@ -87,11 +87,13 @@ export const replicaReturnsToItsFormerLeader: Scenario = {
 const ENTRIES_PER_APPEND = 64;
 /** On a link so slow there is time to cut it between one message and the next. */
 const SLOWNESS = 3_000;
+/** Before the next message is there as well. */
+const LOOK_EVERY_MS = 1;
 
 export const replicaIsFilledPastItsFirstStay: Scenario = {
   name: "a replica returns empty, is filled past its first stay, and is asked for its vote by one that lags behind",
   asks: "Does a membership of before it left give it back the vote, while it lacks what it acknowledged then?",
-  seeds: ["1", "5"],
+  seeds: ["11", "7"],
   settings: { brokersPerZone: 2, checkpointEveryEntries: 10_000 },
   play: async (stage) => {
     const { cluster, clock, progress } = stage;
@@ -124,7 +126,7 @@ export const replicaIsFilledPastItsFirstStay: Scenario = {
     for (const link of links) link.slowness = SLOWNESS;
     await administration.setState(returning, "UP");
     await administration.setState(stranger, "DRAINING");
-    await until(stage, "the replica is being filled", () => lastIndex(returning, groupId) > 1);
+    await until(stage, "the replica is being filled", () => lastIndex(returning, groupId) > 1, LOOK_EVERY_MS);
     const mendReturning = cut(stage, [returning], brokersExcept(stage, returning, lagging));
     assert(lastIndex(returning, groupId) <= lastIndex(lagging, groupId), "it has no more than who lags");
     for (const link of links) link.slowness = 1;
