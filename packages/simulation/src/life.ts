@@ -430,7 +430,8 @@ class Life {
     if (!this.#cluster.isConverged) {
       this.#observer.violation(`not everybody knows the metadata ${HEALED_WITHIN_MS} ms after healing`);
     }
-    // A broker may have to be taken for lost first, and its logs be copied.
+    // A broker may have to be taken for lost first, and its logs be copied: slower than they grow, in some lives, while anybody writes.
+    for (const putter of this.#putters) putter.isStopped = true;
     const fullBeforeMs = deadlineMs + HEALED_WITHIN_MS;
     while (!this.#cluster.isFullyReplicated && clock.monotonicMs() < fullBeforeMs) await clock.sleep(100);
     if (!this.#cluster.isFullyReplicated) {

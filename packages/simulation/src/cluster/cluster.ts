@@ -208,9 +208,14 @@ export class SimulatedCluster {
   }
 
   /** By the newest decision there ever was, whoever lives now. Undefined: there is no such shard. */
-  #shard(groupId: number): { readonly status: string; readonly members: readonly string[] } | undefined {
+  /** Also what only controllers knew that are dead now: somebody may have been told. */
+  #noteNewest(): void {
     const newest = this.newestState;
     if (newest !== undefined && newest.version >= (this.#newestState?.version ?? 0)) this.#newestState = newest;
+  }
+
+  #shard(groupId: number): { readonly status: string; readonly members: readonly string[] } | undefined {
+    this.#noteNewest();
     for (const { status, shards, reshard } of this.#newestState?.streams.values() ?? []) {
       const found = [...shards, ...(reshard?.children ?? [])].find((shard) => shard.groupId === groupId);
       if (found !== undefined) return { status, members: [...found.replicas, found.joining] };
@@ -297,6 +302,7 @@ export class SimulatedCluster {
     this.#options.observer.died(machine, process, death);
     const node = this.nodes.find((each) => each.machine === machine);
     if (node === undefined) return;
+    if (node.role === "controller") this.#noteNewest();
     node.state = {};
     if (death !== "exited" || node.isHeldDown) return;
     this.scheduler.schedule(this.#random.between(RESTART_MIN_US, RESTART_MAX_US), machine, EventKind.boot, () => {
