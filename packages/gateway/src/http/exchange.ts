@@ -35,6 +35,7 @@ const LINGER_BYTES_MAX = 4 * 1024 * 1024;
 const LINGER_IDLE_MS = 2_000;
 
 export class Http1Exchange implements Exchange {
+  readonly headers: Headers;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #mustClose: () => boolean;
@@ -44,6 +45,7 @@ export class Http1Exchange implements Exchange {
     this.#request = request;
     this.#response = response;
     this.#mustClose = mustClose;
+    this.headers = joinedAsSigned(request.headers as IncomingHttpHeaders & Headers, request.rawHeaders);
     response.on("error", ignore);
     request.on("error", ignore);
   }
@@ -54,10 +56,6 @@ export class Http1Exchange implements Exchange {
 
   get url(): string {
     return this.#request.url ?? "";
-  }
-
-  get headers(): Headers {
-    return this.#request.headers as IncomingHttpHeaders & Headers;
   }
 
   get body(): Readable {
@@ -115,10 +113,10 @@ export class Http2Exchange implements Exchange {
   readonly headers: Headers;
   readonly #stream: ServerHttp2Stream;
 
-  constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
+  constructor(stream: ServerHttp2Stream, received: Http2Headers, rawHeaders: readonly string[]) {
     this.#stream = stream;
-    headers.host = headers[":authority"] ?? headers.host;
-    this.headers = headers as Headers;
+    const headers = joinedAsSigned(received as Headers, rawHeaders);
+    this.headers = Object.assign(headers, { host: headers[":authority"] ?? headers["host"] });
     stream.on("error", ignore);
   }
 
@@ -173,6 +171,25 @@ export class Http2Exchange implements Exchange {
   destroy(): void {
     if (!this.isClosed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
+}
+
+/** Node joins the values of a repeated header by a comma and a space; whoever signs them, by a bare comma. */
+function joinedAsSigned(headers: Headers, rawHeaders: readonly string[]): Headers {
+  if (rawHeaders.length <= 2 * Object.keys(headers).length) return headers;
+  const valuesByName = new Map<string, string[]>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? "").toLowerCase();
+    const value = rawHeaders[at + 1] ?? "";
+    const values = valuesByName.get(name);
+    if (values === undefined) valuesByName.set(name, [value]);
+    else values.push(value);
+  }
+  const joined: Record<string, string | undefined> = { ...headers };
+  for (const [name, values] of valuesByName) {
+    // Of some headers Node keeps the first value only, or a list: those stay as they are.
+    if (values.length > 1 && headers[name] === values.join(", ")) joined[name] = values.join(",");
+  }
+  return joined;
 }
 
 function addressOf({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">): string | undefined {

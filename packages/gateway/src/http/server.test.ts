@@ -158,6 +158,28 @@ describe("one port", () => {
     await expect(post1()).rejects.toThrow(/socket hang up|ECONNRESET/u);
   });
 
+  test("Expect: 100-continue is answered over HTTP/2, unless the body is too large", async () => {
+    await start();
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    const body = JSON.stringify(PUT);
+    const statusesFor = async (sizeBytes: number): Promise<number[]> => {
+      const headers = { ":method": "POST", ":path": "/", ...HEADERS, expect: "100-continue" };
+      const stream = session.request({ ...headers, "content-length": sizeBytes });
+      const statuses: number[] = [];
+      stream.once("continue", () => {
+        statuses.push(100);
+        stream.end(body);
+      });
+      stream.once("response", (received) => statuses.push(received[":status"] ?? 0));
+      stream.on("error", () => undefined).resume();
+      await new Promise((resolve) => stream.once("close", resolve));
+      return statuses;
+    };
+    expect(await statusesFor(body.length)).toEqual([100, 200]);
+    expect(await statusesFor(17 * 1_048_576)).toEqual([413]);
+    session.close();
+  });
+
   test("a client that sends all and shuts its side is answered", async () => {
     await start();
     const socket = connect(port, "127.0.0.1");

@@ -3,7 +3,7 @@
  * first bytes. Everything a client sends is bounded in size, number and time, and nothing it sends ends the process.
  */
 import { type Clock, KIB, MIB, silentLogger, type Logger, type World } from "@millrace/util";
-import http from "node:http";
+import http, { type IncomingHttpHeaders } from "node:http";
 import http2 from "node:http2";
 import net, { type AddressInfo, type Socket } from "node:net";
 import tls from "node:tls";
@@ -254,8 +254,7 @@ class ApiServer implements HttpServer {
       this.#serve(new Http1Exchange(request, response, () => this.#isDraining)),
     );
     server.on("checkContinue", (request, response) => {
-      // Who asks first is told at once; who announces too much is not asked to send it.
-      if (Number(request.headers["content-length"] ?? 0) <= limits.bodyBytesMax) response.writeContinue();
+      if (mayContinue(request.headers, limits)) response.writeContinue();
       this.#serve(new Http1Exchange(request, response, () => this.#isDraining));
     });
     server.on("clientError", answerClientError);
@@ -286,7 +285,11 @@ class ApiServer implements HttpServer {
       if (this.#isDraining) session.close();
     });
     server.on("sessionError", () => undefined);
-    server.on("stream", (stream, headers) => this.#serve(new Http2Exchange(stream, headers)));
+    server.on("stream", (stream, headers, _flags, rawHeaders: readonly string[] = []) => {
+      const asks = headers.expect?.toLowerCase() === "100-continue";
+      if (asks && mayContinue(headers, limits)) stream.additionalHeaders({ ":status": 100 });
+      this.#serve(new Http2Exchange(stream, headers, rawHeaders));
+    });
     return server;
   }
 
@@ -313,6 +316,11 @@ class ApiServer implements HttpServer {
         if (this.#active.size === 0) this.#onIdle?.();
       });
   }
+}
+
+/** Who asks before sending a body is told at once; who announces too much is not asked to send it. */
+function mayContinue(headers: IncomingHttpHeaders, { bodyBytesMax }: HttpLimits): boolean {
+  return Number(headers["content-length"] ?? 0) <= bodyBytesMax;
 }
 
 function budgetOf({ bodyBudgetBytes, bodyBytesMax }: HttpLimits, clock: Clock): ByteBudget {
