@@ -2,6 +2,7 @@
  * Whose resources a caller may touch: those of its own account. A name is one of that account anyway; an ARN may be of any.
  * Resource policies are kept and open nothing: access is decided by access keys alone.
  */
+import { partitionOf } from "./arns.ts";
 import { awsError } from "./errors.ts";
 import type { ApiRequest } from "./http/api-types.ts";
 
@@ -13,15 +14,16 @@ export function checkAccess(
   {
     isProven,
     accountId,
+    region,
     accessKeyId,
     operation,
-  }: Pick<ApiRequest, "isProven" | "accountId" | "accessKeyId" | "operation">,
+  }: Pick<ApiRequest, "isProven" | "accountId" | "region" | "accessKeyId" | "operation">,
 ): void {
   // Where any credentials do, anybody may say to be of any account.
   if (arn === undefined || !isProven) return;
   const owner = ACCOUNT_OF_ARN.exec(arn)?.[1];
   if (owner === undefined || owner === accountId) return;
-  const principal = `arn:aws:iam::${accountId}:user/${accessKeyId}`;
+  const principal = `arn:${partitionOf(region)}:iam::${accountId}:user/${accessKeyId}`;
   throw awsError("ACCESS_DENIED", { principal, operation, resourceArn: arn });
 }
 

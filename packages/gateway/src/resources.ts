@@ -1,12 +1,9 @@
 /** Resources named by ARN: a stream, or a consumer of one. */
 import type { ClusterMetadata, StreamView } from "@millrace/client";
 import type { Consumer } from "@millrace/proto";
+import { parseArn } from "./arns.ts";
 import { awsError } from "./errors.ts";
-import { streamArn } from "./streams.ts";
-
-const CONSUMER_ARN =
-  /^arn:[^:]+:kinesis:([^:]*):(\d{12}):stream\/([a-zA-Z0-9_.-]+)\/consumer\/([a-zA-Z0-9_.-]+):(\d+)$/;
-const STREAM_ARN = /^arn:[^:]+:kinesis:([^:]*):(\d{12}):stream\/([a-zA-Z0-9_.-]+)$/;
+import { type Caller, streamArn, streamOf } from "./streams.ts";
 
 export interface Resource {
   readonly view: StreamView;
@@ -19,21 +16,24 @@ export function consumerArn(view: StreamView, { name, createdAtMs }: Consumer): 
 }
 
 /** @throws AwsError RESOURCE_NOT_FOUND, STREAM_NOT_FOUND, CONSUMER_NOT_FOUND */
-export function resourceOf(metadata: ClusterMetadata, arn: string): Resource {
-  const [, region = "", accountId = "", name = ""] = STREAM_ARN.exec(arn) ?? [];
-  if (name === "") return consumerOf(metadata, arn);
-  const view = metadata.stream(accountId, region, name);
-  if (view === undefined) throw awsError("STREAM_NOT_FOUND", { stream: name, accountId });
-  return { view };
+export function resourceOf(metadata: ClusterMetadata, arn: string, caller: Caller): Resource {
+  const parsed = parseArn(arn, caller.region);
+  if (parsed === undefined || parsed.consumer !== undefined) return consumerOf(metadata, arn, caller);
+  return { view: streamOf(metadata, { StreamARN: arn }, caller) };
 }
 
 /** @throws AwsError RESOURCE_NOT_FOUND, CONSUMER_NOT_FOUND */
-export function consumerOf(metadata: ClusterMetadata, arn: string): Required<Resource> {
-  const [, region = "", accountId = "", name = "", consumerName = "", created = ""] = CONSUMER_ARN.exec(arn) ?? [];
-  if (name === "") throw awsError("RESOURCE_NOT_FOUND", { text: `Resource ${arn} not found.` });
-  const view = metadata.stream(accountId, region, name);
-  const consumer = view?.stream.consumers.find((each) => each.name === consumerName);
-  const isSame = consumer !== undefined && Math.floor(consumer.createdAtMs / 1_000) === Number(created);
-  if (view === undefined || !isSame) throw awsError("CONSUMER_NOT_FOUND", { consumer: arn, accountId });
+export function consumerOf(metadata: ClusterMetadata, arn: string, caller: Caller): Required<Resource> {
+  const parsed = parseArn(arn, caller.region);
+  if (parsed?.consumer === undefined) {
+    throw awsError("RESOURCE_NOT_FOUND", { text: `Resource ${arn} not found.` });
+  }
+  const { accountId, region, name } = parsed.key;
+  const view = parsed.isHere ? metadata.stream(accountId, region, name) : undefined;
+  const consumer = view?.stream.consumers.find((each) => each.name === parsed.consumer);
+  // One that was made anew is another one.
+  if (view === undefined || consumer === undefined || consumerArn(view, consumer) !== arn) {
+    throw awsError("CONSUMER_NOT_FOUND", { consumer: arn, accountId });
+  }
   return { view, consumer };
 }

@@ -1,5 +1,6 @@
 import type { ClusterMetadata, ShardView, StreamView } from "@millrace/client";
 import { formatSequenceNumber, SEQUENCE_INDEX_MAX } from "@millrace/proto";
+import { arnOfStream, parseArn } from "./arns.ts";
 import { type AwsError, awsError } from "./errors.ts";
 import type { ChildShard, EnhancedMetrics, Shard } from "./model/generated/kinesis-types.ts";
 
@@ -18,21 +19,22 @@ export interface StreamName extends Caller {
   readonly name: string;
 }
 
-const STREAM_ARN = /^arn:[^:]+:kinesis:([^:]*):(\d{12}):stream\/([a-zA-Z0-9_.-]+)$/;
-
-/** @throws AwsError STREAM_UNNAMED, STREAM_MISMATCH */
+/** @throws AwsError STREAM_UNNAMED, STREAM_MISMATCH, RESOURCE_NOT_FOUND, STREAM_NOT_FOUND */
 export function streamNameOf({ StreamName, StreamARN }: StreamReference, caller: Caller): StreamName {
   if (StreamARN === undefined) {
     if (StreamName === undefined) throw awsError("STREAM_UNNAMED", {});
     return { ...caller, name: StreamName };
   }
-  const match = STREAM_ARN.exec(StreamARN);
-  if (match === null) throw awsError("RESOURCE_NOT_FOUND", { text: `Resource ${StreamARN} not found.` });
-  const [, region = "", accountId = "", name = ""] = match;
-  if (StreamName !== undefined && StreamName !== name) {
+  const arn = parseArn(StreamARN, caller.region);
+  if (arn === undefined || arn.consumer !== undefined) {
+    throw awsError("RESOURCE_NOT_FOUND", { text: `Resource ${StreamARN} not found.` });
+  }
+  const { key } = arn;
+  if (StreamName !== undefined && StreamName !== key.name) {
     throw awsError("STREAM_MISMATCH", { stream: StreamName, streamArn: StreamARN });
   }
-  return { accountId, region, name };
+  if (!arn.isHere) throw awsError("STREAM_NOT_FOUND", { stream: key.name, accountId: key.accountId });
+  return key;
 }
 
 /** @throws AwsError STREAM_NOT_FOUND and those of the reference */
@@ -51,7 +53,7 @@ export function checkCreation({ stream, key }: StreamView, createdAtMs: number |
 }
 
 export function streamArn({ key }: Pick<StreamView, "key">): string {
-  return `arn:aws:kinesis:${key.region}:${key.accountId}:stream/${key.name}`;
+  return arnOfStream(key);
 }
 
 export function notActive({ key, stream }: StreamView): AwsError {

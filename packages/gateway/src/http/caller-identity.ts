@@ -2,6 +2,7 @@
  * AWS's token service answers one question that clients of Kinesis ask it: whose their credentials are. KPL makes ARNs of the answer
  * and does not start without one, so it can be asked here, too: `POST /` with `Action=GetCallerIdentity` in a form.
  */
+import { partitionOf } from "../arns.ts";
 import { AwsError } from "../errors.ts";
 import type { SignatureVerifier } from "../protocol/sigv4.ts";
 import type { RawRequest } from "./decide.ts";
@@ -21,12 +22,12 @@ export function callerIdentity(request: RawRequest, verifier: SignatureVerifier)
   if (request.body.length > BODY_BYTES_MAX) return undefined;
   if (new URLSearchParams(request.body.toString()).get("Action") !== "GetCallerIdentity") return undefined;
   try {
-    const { accessKeyId, accountId } = verifier.verify(request, "sts");
+    const { accessKeyId, accountId, region } = verifier.verify(request, "sts");
     const [key, account] = [escaped(accessKeyId), escaped(accountId)];
     return xml(
       200,
       `<GetCallerIdentityResponse xmlns="${NAMESPACE}"><GetCallerIdentityResult>` +
-        `<Arn>arn:aws:iam::${account}:user/${key}</Arn><UserId>${key}</UserId><Account>${account}</Account>` +
+        `<Arn>arn:${partitionOf(region)}:iam::${account}:user/${key}</Arn><UserId>${key}</UserId><Account>${account}</Account>` +
         "</GetCallerIdentityResult></GetCallerIdentityResponse>",
     );
   } catch (error) {

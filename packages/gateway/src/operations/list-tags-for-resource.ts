@@ -2,7 +2,7 @@ import { resourceOf } from "../resources.ts";
 import { tagList } from "../tags.ts";
 import { defineOperation } from "./operation.ts";
 
-export const listTagsForResource = defineOperation("ListTagsForResource", (input, { metadata }) => {
-  const { view, consumer } = resourceOf(metadata, input.ResourceARN);
+export const listTagsForResource = defineOperation("ListTagsForResource", (input, { metadata }, request) => {
+  const { view, consumer } = resourceOf(metadata, input.ResourceARN, request);
   return { Tags: tagList((consumer ?? view.stream).tags) };
 });

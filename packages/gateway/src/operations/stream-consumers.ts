@@ -4,7 +4,7 @@ import { awsError } from "../errors.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
 import { consumerArn, consumerOf, type Resource } from "../resources.ts";
 import { changeStream } from "../stream-updates.ts";
-import { checkCreation, notActive, streamArn, streamOf } from "../streams.ts";
+import { type Caller, checkCreation, notActive, streamArn, streamOf } from "../streams.ts";
 import { checkTagKeys, checkTags } from "../tags.ts";
 import { defineOperation, type Services } from "./operation.ts";
 
@@ -25,12 +25,10 @@ interface ConsumerReference {
   readonly ConsumerARN?: string | undefined;
 }
 
-type Caller = { readonly accountId: string; readonly region: string };
-
 function referredConsumer({ metadata }: Services, input: ConsumerReference, caller: Caller): Required<Resource> {
   const { StreamARN, ConsumerName, ConsumerARN } = input;
   if (ConsumerARN !== undefined) {
-    const named = consumerOf(metadata, ConsumerARN);
+    const named = consumerOf(metadata, ConsumerARN, caller);
     const isSameStream = StreamARN === undefined || streamOf(metadata, { StreamARN }, caller) === named.view;
     if (isSameStream && (ConsumerName ?? named.consumer.name) === named.consumer.name) return named;
     throw awsError("INVALID_ARGUMENT", {

@@ -29,7 +29,7 @@ export const subscribeToShard: Operation = {
   async respond(services, request) {
     const input = parseInput("SubscribeToShard", request.encoding, request.body);
     checkAccess(input.ConsumerARN, request);
-    const { view, consumer } = consumerOf(services.metadata, input.ConsumerARN);
+    const { view, consumer } = consumerOf(services.metadata, input.ConsumerARN, request);
     const { name: stream, accountId } = view.key;
     const number = parseShardId(input.ShardId);
     if (number === undefined || Number.isNaN(number)) {

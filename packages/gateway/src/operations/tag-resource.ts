@@ -4,7 +4,7 @@ import { checkTagKeys, checkTags, tagChange } from "../tags.ts";
 import { defineOperation } from "./operation.ts";
 
 export const tagResource = defineOperation("TagResource", async (input, services, request) => {
-  const { view, consumer } = resourceOf(services.metadata, input.ResourceARN);
+  const { view, consumer } = resourceOf(services.metadata, input.ResourceARN, request);
   checkTags([...input.Tags.keys(), ...input.Tags.values()]);
   checkTagKeys(input.Tags.keys());
   await changeStream(services, request, view, { tags: tagChange(consumer, { set: Object.fromEntries(input.Tags) }) });
