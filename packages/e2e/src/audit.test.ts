@@ -11,7 +11,11 @@ import {
   ListStreamsCommand,
   PutRecordCommand,
   PutRecordsCommand,
+  PutResourcePolicyCommand,
+  RegisterStreamConsumerCommand,
   SplitShardCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
 } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "./harness/cluster.ts";
@@ -101,6 +105,26 @@ test("S: who changed what, when, from where, and what became of it; by the gatew
     "beginReshard ok",
   ]);
   expect(statSync(auditFile()).mode & 0o077).toBe(0);
+}, 60_000);
+
+test("S: what is done to a consumer names the consumer, its tags and policy too", async () => {
+  await createStream(client, "consumed", 1);
+  const StreamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/consumed";
+  const { Consumer } = await client.send(new RegisterStreamConsumerCommand({ StreamARN, ConsumerName: "app" }));
+  const ResourceARN = Consumer?.ConsumerARN;
+  await client.send(new TagResourceCommand({ ResourceARN, Tags: { team: "finance" } }));
+  await client.send(new UntagResourceCommand({ ResourceARN, TagKeys: ["team"] }));
+  await client.send(new PutResourcePolicyCommand({ ResourceARN, Policy: '{"Statement":[]}' }));
+  await client.send(new TagResourceCommand({ ResourceARN: StreamARN, Tags: { team: "finance" } }));
+  const subjects = audited().filter(({ role, stream }) => role === "gateway" && stream === "consumed");
+  expect(subjects.map(({ operation, subject }) => [operation, subject])).toEqual([
+    ["CreateStream", undefined],
+    ["RegisterStreamConsumer", "app"],
+    ["TagResource", ResourceARN],
+    ["UntagResource", ResourceARN],
+    ["PutResourcePolicy", ResourceARN],
+    ["TagResource", undefined],
+  ]);
 }, 60_000);
 
 test("S01: who could not prove who they are is there too, and cannot fill the disk", async () => {

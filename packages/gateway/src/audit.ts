@@ -60,6 +60,11 @@ export class GatewayAudit {
   }
 }
 
+/** Tags and policies are of a stream, which is named anyway, or of a consumer. */
+function consumerIn(resourceArn: string | undefined): string | undefined {
+  return resourceArn?.includes("/consumer/") === true ? resourceArn : undefined;
+}
+
 /** What of the input says what it was about; nothing of an input that makes no sense. */
 function subjectOf({ operation, encoding, body }: ApiRequest): { stream?: string; subject?: string } {
   let input: Readonly<Record<string, unknown>>;
@@ -71,6 +76,8 @@ function subjectOf({ operation, encoding, body }: ApiRequest): { stream?: string
   const text = (key: string): string | undefined => (typeof input[key] === "string" ? input[key] : undefined);
   const arn = text("StreamARN") ?? text("ResourceARN") ?? text("ConsumerARN");
   const stream = text("StreamName") ?? /:stream\/([^/]+)/.exec(arn ?? "")?.[1];
-  const subject = text("ShardToSplit") ?? text("ShardToMerge") ?? text("ConsumerName") ?? text("ConsumerARN");
+  const shard = text("ShardToSplit") ?? text("ShardToMerge");
+  const consumer = text("ConsumerName") ?? text("ConsumerARN") ?? consumerIn(text("ResourceARN"));
+  const subject = shard ?? consumer;
   return { ...(stream === undefined ? {} : { stream }), ...(subject === undefined ? {} : { subject }) };
 }
