@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { OPERATION_TABLE } from "./operations/table.ts";
-import { OTHER_QUOTAS, RATE_QUOTAS, RateQuotas, rateSubjectOf } from "./quotas.ts";
+import { OTHER_QUOTAS, QUOTAS_NOT_HELD, RATE_QUOTAS, RateQuotas, rateSubjectOf } from "./quotas.ts";
 
 const caller = { accountId: "000000000000", region: "us-east-1" };
 const subject = (input: object) => rateSubjectOf(input, caller);
@@ -62,6 +62,10 @@ test("the guide to quotas says what the table says", async () => {
     "`packages/gateway/src/quotas.ts`; `vitest -u` writes it anew.",
     "",
     ...OTHER_QUOTAS.map(([what, limit, place]) => `- ${what}: ${limit} (\`packages/${place}\`)`),
+    "",
+    "These of Kinesis's never hold: a cluster is changed as often as its owner asks.",
+    "",
+    ...QUOTAS_NOT_HELD.map(([what, limit]) => `- ${what}: ${limit}`),
     "",
     "Calls a second, twice as many at once after some rest; each gateway counts for itself:",
     "",

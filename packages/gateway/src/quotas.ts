@@ -60,12 +60,23 @@ export const OTHER_QUOTAS: readonly (readonly [what: string, limit: string, coun
   ["SubscribeToShard, each consumer and shard", "2 MiB/s", "gateway/src/operations/subscribe-to-shard.ts"],
   ["subscriptions of a consumer to a shard", "1, a new one after 5 s", "broker/src/shard/subscription-claims.ts"],
   ["open shards of an account's provisioned streams", "500", "controller/src/decisions/limits.ts"],
+  ["the same, and on-demand streams, by UpdateStreamMode", "as above", "gateway/src/operations/update-stream-mode.ts"],
   ["streams being created", "5", "controller/src/decisions/limits.ts"],
   ["on-demand streams", "50", "controller/src/decisions/limits.ts"],
   ["consumers of a stream", "20", "controller/src/decisions/consumers.ts"],
   ["tags of a stream, and of a consumer", "50", "controller/src/decisions/limits.ts"],
   ["PutRecords", "500 records, 10 MiB with keys", "gateway/src/records/put-records.ts"],
   ["GetRecords", "10,000 records, 10 MiB", "gateway/src/operations/get-records.ts"],
+];
+
+/**
+ * What AWS counts and Millrace does not. Those of a day keep one customer's changes from costing the others, and here there are no
+ * others: a cluster reshards as often as its owner asks.
+ */
+export const QUOTAS_NOT_HELD: readonly (readonly [what: string, limit: string])[] = [
+  ["UpdateShardCount, each stream", "10 in 24 hours"],
+  ["UpdateStreamMode, each stream", "2 in 24 hours"],
+  ["StartStreamEncryption, each stream", "25 in 24 hours"],
 ];
 
 const BURST_S = 2;
