@@ -81,7 +81,7 @@ async function status2(headers: readonly Header[]): Promise<number> {
   return status;
 }
 
-test("S01: a header that is repeated is signed with its values in their order, over HTTP/1.1 and HTTP/2", async () => {
+test("a header that is repeated is signed with its values in their order, over HTTP/1.1 and HTTP/2", async () => {
   for (const statusOf of [status1, status2]) {
     expect(await statusOf(signed(PUT))).toBe(200);
     expect(await statusOf(signed([...PUT, ...REPEATED]))).toBe(200);
