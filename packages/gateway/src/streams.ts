@@ -1,5 +1,5 @@
 import type { ClusterMetadata, ShardView, StreamView } from "@millrace/client";
-import { formatSequenceNumber, SEQUENCE_INDEX_MAX } from "@millrace/proto";
+import { formatSequenceNumber, parseShardId, SEQUENCE_INDEX_MAX } from "@millrace/proto";
 import { arnOfStream, parseArn } from "./arns.ts";
 import { type AwsError, awsError } from "./errors.ts";
 import type { ChildShard, EnhancedMetrics, Shard } from "./model/generated/kinesis-types.ts";
@@ -58,6 +58,12 @@ export function streamArn({ key }: Pick<StreamView, "key">): string {
 
 export function notActive({ key, stream }: StreamView): AwsError {
   return awsError("STREAM_NOT_ACTIVE", { stream: key.name, accountId: key.accountId, state: stream.status });
+}
+
+/** Of a listing's exclusive start, which need not exist: ids are in the order of their numbers, what is none in that of texts. */
+export function isShardAfter({ shard, shardId }: ShardView, start: string): boolean {
+  const number = parseShardId(start);
+  return number === undefined ? shardId > start : shard.number > number;
 }
 
 /** As DescribeStream and ListShards show it. */

@@ -1,5 +1,4 @@
-import { parseShardId } from "@millrace/proto";
-import { encryptionOf, shardDescription, shardLevelMetrics, streamArn, streamOf } from "../streams.ts";
+import { encryptionOf, isShardAfter, shardDescription, shardLevelMetrics, streamArn, streamOf } from "../streams.ts";
 import { defineOperation } from "./operation.ts";
 
 const PAGE_MAX = 100;
@@ -7,8 +6,8 @@ const PAGE_MAX = 100;
 export const describeStream = defineOperation("DescribeStream", (input, { metadata }, request) => {
   const view = streamOf(metadata, input, request);
   const { stream, key } = view;
-  const after = input.ExclusiveStartShardId === undefined ? -1 : (parseShardId(input.ExclusiveStartShardId) ?? -1);
-  const visible = stream.status === "CREATING" ? [] : view.shards.filter(({ shard }) => shard.number > after);
+  const start = input.ExclusiveStartShardId ?? "";
+  const visible = stream.status === "CREATING" ? [] : view.shards.filter((shard) => isShardAfter(shard, start));
   const page = visible.slice(0, Math.min(input.Limit ?? PAGE_MAX, PAGE_MAX));
   return {
     StreamDescription: {

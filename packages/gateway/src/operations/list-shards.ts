@@ -1,12 +1,11 @@
 import type { ShardView, StreamView } from "@millrace/client";
-import { parseShardId } from "@millrace/proto";
 import { HOUR_MS } from "@millrace/util";
 import { checkAccess } from "../access.ts";
 import { awsError } from "../errors.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import type { ListShardsInput, ShardFilter } from "../model/generated/kinesis-types.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
-import { checkCreation, notActive, shardDescription, streamArn, streamOf } from "../streams.ts";
+import { checkCreation, isShardAfter, notActive, shardDescription, streamArn, streamOf } from "../streams.ts";
 import { defineOperation, type Services } from "./operation.ts";
 
 const PAGE_MAX = 1_000;
@@ -16,7 +15,7 @@ export const listShards = defineOperation("ListShards", (input, services, reques
     input.NextToken === undefined ? begin(input, services, request) : resume(input, services, request);
   if (view.stream.status === "CREATING" || view.stream.status === "DELETING") throw notActive(view);
   const nowMs = services.clock.nowMs();
-  const matching = view.shards.filter((shard) => shard.shard.number > after && matches(shard, filter, nowMs));
+  const matching = view.shards.filter((shard) => isShardAfter(shard, after) && matches(shard, filter, nowMs));
   const page = matching.slice(0, Math.min(input.MaxResults ?? PAGE_MAX, PAGE_MAX));
   const last = page.at(-1);
   const next =
@@ -29,7 +28,8 @@ export const listShards = defineOperation("ListShards", (input, services, reques
 interface Listing {
   readonly view: StreamView;
   readonly filter: ShardFilter | undefined;
-  readonly after: number;
+  /** A shard's number or id, or what a client says instead. */
+  readonly after: string;
 }
 
 function begin(input: ListShardsInput, { metadata }: Services, caller: { accountId: string; region: string }): Listing {
@@ -45,7 +45,7 @@ function begin(input: ListShardsInput, { metadata }: Services, caller: { account
     throw awsError("INVALID_ARGUMENT", { text: "ShardId must be specified for shard filter type AFTER_SHARD_ID." });
   }
   const start = input.ExclusiveStartShardId ?? (filter?.Type === "AFTER_SHARD_ID" ? filter.ShardId : undefined);
-  return { view, filter, after: start === undefined ? -1 : (parseShardId(start) ?? -1) };
+  return { view, filter, after: start ?? "" };
 }
 
 function resume(input: ListShardsInput, services: Services, request: ApiRequest): Listing {
@@ -61,7 +61,7 @@ function resume(input: ListShardsInput, services: Services, request: ApiRequest)
   checkAccess(streamArn(view), request);
   const type = values.type as ShardFilter["Type"] | undefined;
   const timestamp = values.timestamp === undefined ? {} : { Timestamp: Number(values.timestamp) };
-  return { view, filter: type === undefined ? undefined : { Type: type, ...timestamp }, after: Number(values.after) };
+  return { view, filter: type === undefined ? undefined : { Type: type, ...timestamp }, after: String(values.after) };
 }
 
 function tokenValues({ stream, key }: StreamView, filter: ShardFilter | undefined, after: number) {
