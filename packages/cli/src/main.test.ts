@@ -15,6 +15,26 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
+test("the version is said", async () => {
+  expect((await run(process.execPath, [PROGRAM, "--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test("a variable that is there and empty says nothing", async () => {
+  const env = { ...process.env, MILLRACE_STREAMS: "", MILLRACE_LISTEN: "", MILLRACE_ROLE: "", MILLRACE_CONFIG: "" };
+  const { stderr } = (await run(process.execPath, [PROGRAM, "start"], { env }).catch((error: unknown) => error)) as {
+    stderr: string;
+  };
+  expect(stderr).toContain("--role is needed");
+});
+
+test("a data folder that cannot be made ends the start", async () => {
+  for (const path of ["/proc/none/data", PROGRAM]) {
+    const { code, stderr } = await refusal("start", "--single", "--data-dir", path);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/"error":"(ENOENT|ENOTDIR|EACCES|EROFS): /);
+  }
+}, 30_000);
+
 /** What people see of a command that cannot be carried out. */
 async function refusal(...words: string[]): Promise<{ code: number; stderr: string }> {
   try {

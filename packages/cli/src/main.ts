@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Argument, Command, InvalidArgumentError } from "commander";
 import type { BrokerAction } from "./brokers/brokers.ts";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
@@ -127,7 +127,16 @@ function declared(parse: (text: string) => StreamDeclaration[]): (text: string) 
 
 const streamsOf = ({ streams = [], streamsFile = [] }: Declared): StreamDeclaration[] => [...streams, ...streamsFile];
 
+// A compose file passes on what nobody has set as a variable that is there and empty.
+for (const [name, text] of Object.entries(process.env)) {
+  if (name.startsWith("MILLRACE_") && text === "") delete process.env[name];
+}
+
+const PACKAGE_FILE = new URL("../package.json", import.meta.url);
+const { version } = JSON.parse(readFileSync(PACKAGE_FILE, "utf8")) as { version: string };
+
 const program = new Command("millrace")
+  .version(version)
   .description("Self-hosted Amazon Kinesis: a replicated, durable shard log behind the Kinesis API")
   .showHelpAfterError("(millrace help COMMAND shows the options)");
 

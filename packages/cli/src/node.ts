@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
 import { errorMessage, failpointsOf, type Logger, makeLogger, realWorld, type Tracer } from "@millrace/util";
 import { Registry } from "prom-client";
 import { type AdminServer, type Readiness, startAdminServer } from "./admin-server.ts";
 import { splitAddress } from "./addresses.ts";
+import { makeFolders } from "./folders.ts";
 import type { NodeCredentials } from "@millrace/proto";
 import { peerTlsFiles } from "./peer-tls-options.ts";
 import { certificateExpiry } from "./tls-files.ts";
@@ -55,7 +55,7 @@ export async function runNode(given: NodeOptions, kind: NodeKind = {}): Promise<
   let status = 0;
   try {
     kind.begin?.(logger);
-    if (kind.usesDisk !== false) mkdirSync(resolve(options.dataDir), { recursive: true });
+    if (kind.usesDisk !== false) makeFolders(options.dataDir);
     admin = await startAdminServer(options.id, splitAddress(options.adminListen), registry, readiness);
     tracing = await startTracing(options, logger);
     const expiry = certificateExpiry(registry);

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterEach, expect, test } from "vitest";
 import { eventually, PROGRAM } from "./harness/cluster.ts";
+import { callRaw } from "./harness/raw.ts";
 import { readShard } from "@millrace/verifier";
 import { SingleNode } from "./harness/single.ts";
 
@@ -95,6 +96,24 @@ test("X03, X07: one node takes its first put in two seconds and rests below 150 
   await node.kill("SIGTERM");
   expect(existsSync(join(node.dataDir, "cluster.json"))).toBe(false);
 });
+
+test("one node serves on an IPv6 address", async () => {
+  const child = spawn(process.execPath, [PROGRAM, "start", "--single", "--memory", "--listen", "[::1]:0"]);
+  try {
+    const output = await new Promise<string>((resolve, reject) => {
+      let text = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+        if (text.includes("\n")) resolve(text);
+      });
+      child.once("exit", () => reject(new Error(text)));
+    });
+    const [, endpoint = ""] = /^ready: (http:\/\/\[::1\]:\d+)/.exec(output) ?? [];
+    expect((await callRaw(endpoint, "ListStreams", {})).status).toBe(200);
+  } finally {
+    child.kill();
+  }
+}, 30_000);
 
 test("a killed single node has every acknowledged record when it is started again", async () => {
   node = await SingleNode.start("--streams", "orders");

@@ -79,7 +79,9 @@ export async function startGateway(options: GatewayServerOptions): Promise<Runni
   );
   metrics.observe(server);
   const host = listen.slice(0, listen.lastIndexOf(":"));
-  const { port } = await server.listen(Number(listen.slice(listen.lastIndexOf(":") + 1)), host);
+  // An IPv6 host is in brackets wherever a port follows it.
+  const bareHost = host.replace(/^\[(.*)\]$/, "$1");
+  const { port } = await server.listen(Number(listen.slice(listen.lastIndexOf(":") + 1)), bareHost);
   return {
     address: `${host}:${port}`,
     ready: () => {

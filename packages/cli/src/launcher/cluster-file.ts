@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolders } from "../folders.ts";
 import type { PeerTlsOptions } from "../peer-tls-options.ts";
 
 /** What `millrace up` and `start --single` write into their data folder, and what `status` and scripts read. */
@@ -62,7 +63,7 @@ export function processesOf({ nodes }: ClusterFile): readonly ClusterNode[] {
 }
 
 export function writeClusterFile(dataDir: string, file: ClusterFile): void {
-  mkdirSync(dataDir, { recursive: true });
+  makeFolders(dataDir);
   const path = join(dataDir, FILE_NAME);
   writeFileSync(`${path}.tmp`, `${JSON.stringify(file, undefined, 2)}\n`);
   renameSync(`${path}.tmp`, path);

@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorMessage, type Logger, makeLogger, realWorld } from "@millrace/util";
+import { makeFolders } from "../folders.ts";
 import { operatorCredentials } from "../peer-tls.ts";
 import { peerTlsOf, type PeerTlsOptions } from "../peer-tls-options.ts";
 import { DEFAULT_ACCOUNT_ID } from "../roles.ts";
@@ -33,7 +33,7 @@ export interface UpOptions extends PeerTlsOptions {
 export async function up(options: UpOptions): Promise<number> {
   const dataDir = resolve(options.dataDir);
   const logger = makeLogger({ node: "launcher" }, options.logLevel);
-  mkdirSync(join(dataDir, "logs"), { recursive: true });
+  makeFolders(join(dataDir, "logs"));
   const before = readClusterFile(dataDir);
   if (before !== undefined && isAlive(before.launcherPid) && before.launcherPid !== process.pid) {
     if ((await probe(Number(before.endpoint.split(":").at(-1)))) === undefined) {
