@@ -27,11 +27,20 @@ function decode(text: string): string {
   }
 }
 
-/** The path as on the wire, encoded once more: services other than S3 do it so. */
+/**
+ * The path as on the wire without empty and relative segments, encoded once more: services other than S3 do it so. A base URL
+ * of a client's that ends in a slash too many is enough for one.
+ */
 export function canonicalPath(url: string): string {
   const mark = url.indexOf("?");
   const path = mark === -1 ? url : url.slice(0, mark);
-  return path === "" ? "/" : path.split("/").map(encode).join("/");
+  const segments: string[] = [];
+  for (const segment of path.split("/")) {
+    if (segment === "..") segments.pop();
+    else if (segment !== "" && segment !== ".") segments.push(segment);
+  }
+  const end = segments.length > 0 && path.endsWith("/") ? "/" : "";
+  return `/${segments.map(encode).join("/")}${end}`;
 }
 
 export function canonicalQuery(query: readonly QueryPair[]): string {

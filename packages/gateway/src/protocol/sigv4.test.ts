@@ -10,9 +10,10 @@ const NOW_MS = Date.UTC(2026, 0, 15, 12, 0, 0);
 async function sign({
   sessionToken = undefined as string | undefined,
   signedAtMs = NOW_MS,
+  path = "",
 } = {}): Promise<SignedRequest> {
   const client = new KinesisClient({
-    endpoint: "http://127.0.0.1:4567",
+    endpoint: `http://127.0.0.1:4567${path}`,
     region: "eu-west-1",
     credentials: {
       accessKeyId: "AKID",
@@ -24,13 +25,13 @@ async function sign({
   let caught: SignedRequest | undefined;
   client.middlewareStack.add(
     () => (args) => {
-      const { method, path, headers, body } = args.request as {
+      const sent = args.request as {
         method: string;
         path: string;
         headers: Record<string, string>;
         body: string;
       };
-      caught = { method, url: path, headers, body: Buffer.from(body) };
+      caught = { method: sent.method, url: sent.path, headers: sent.headers, body: Buffer.from(sent.body) };
       return Promise.resolve({ output: { $metadata: {} }, response: {} });
     },
     { step: "finalizeRequest", priority: "low" },
@@ -90,6 +91,18 @@ describe("S01: a request signed by the AWS SDK", () => {
   test("any separator between the parts will do", () => {
     expect(refusal(withAuthorization((text) => text.replaceAll(", ", ",")))).toBe("accepted");
     expect(refusal(withAuthorization((text) => text.replaceAll(", ", " ")))).toBe("accepted");
+  });
+
+  test("is accepted below any path, with slashes too many or steps back in it", async () => {
+    for (const path of ["/", "//", "/kinesis", "/kinesis/", "//a", "/a//b///", "/a/%2E%2E/b", "/~a:b/%20c'd(e)!*"]) {
+      const below = await sign({ path });
+      expect([path, refusal(below)]).toEqual([path, "accepted"]);
+    }
+    // By the signed path, whatever the client made of it before it was sent.
+    const root = await sign({ path: "/b" });
+    expect(root.url).toBe("/b/");
+    for (const url of ["/a/../b/", "/./b/", "//b//", "/../b/"]) expect(refusal({ ...root, url })).toBe("accepted");
+    for (const url of ["/b", "/a/b/", "/b/..", "/"]) expect(refusal({ ...root, url })).toMatch(WRONG_SIGNATURE);
   });
 
   test("is refused once the body, a header, the path or the method is another", () => {
