@@ -129,7 +129,7 @@ const UNKNOWN_OPERATION_XML: Answer = {
 const PREFLIGHT_SECONDS = "172800";
 
 /** Headers of the answer to a request from a browser; empty for others. */
-export function corsHeaders({ method, headers }: RawRequest): ResponseHeaders {
+export function corsHeaders({ method, headers }: Pick<RawRequest, "method" | "headers">): ResponseHeaders {
   if (headers["origin"] === undefined) return {};
   const allowed: ResponseHeaders = { "Access-Control-Allow-Origin": "*" };
   if (method !== "OPTIONS") {

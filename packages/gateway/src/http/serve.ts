@@ -93,9 +93,9 @@ async function serveAdmitted(active: ActiveRequest, context: ServeContext): Prom
     case "gone":
       return;
     case "too large":
-      return exchange.refuse(413, { Date: httpDate(context), "Content-Length": "0" }, []);
+      return refuseBody(exchange, 413, context);
     case "too slow":
-      return exchange.refuse(408, { Date: httpDate(context), "Content-Length": "0" }, []);
+      return refuseBody(exchange, 408, context);
     case "no room":
       return refuseBusy(exchange, context);
     case "body":
@@ -223,6 +223,11 @@ function respond(exchange: Exchange, status: number, headers: ResponseHeaders, p
   exchange.respond(status, headers, sizeBytes === 0 ? [] : parts);
 }
 
+/** A page hears the status only with the headers that let it, and its SDK tries again only if it hears one. */
+function refuseBody(exchange: Exchange, status: 408 | 413, context: ServeContext): void {
+  exchange.refuse(status, { Date: httpDate(context), ...corsHeaders(exchange), "Content-Length": "0" }, []);
+}
+
 /** Too much at once: every SDK retries a 503 after a pause. */
 function refuseBusy(exchange: Exchange, context: ServeContext): void {
   const encoding: Encoding = mediaTypeOf(exchange.headers["content-type"]) === CONTENT_TYPES.cbor ? "cbor" : "json";
@@ -231,6 +236,7 @@ function refuseBusy(exchange: Exchange, context: ServeContext): void {
     "x-amzn-RequestId": context.ids.next(),
     "x-amz-id-2": context.ids.nextExtended(),
     Date: httpDate(context),
+    ...corsHeaders(exchange),
     "Content-Type": CONTENT_TYPES[encoding],
     "Content-Length": String(body.length),
   };

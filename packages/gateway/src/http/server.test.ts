@@ -180,6 +180,17 @@ describe("one port", () => {
     session.close();
   });
 
+  test("a page from elsewhere hears of a refusal before its request is read, too", async () => {
+    const headers = { ...HEADERS, origin: "https://app.example" };
+    const heard = { "access-control-allow-origin": "*", "access-control-expose-headers": expect.any(String) as string };
+    await start({ limits: { bodyBytesMax: 10 } });
+    expect(await post1({ headers })).toMatchObject({ status: 413, headers: heard });
+    await server.close({ graceMs: 1_000 });
+    await start({ limits: { requestsMax: 0 } });
+    expect(await post1({ headers })).toMatchObject({ status: 503, headers: heard });
+    expect((await post1()).headers).not.toHaveProperty("access-control-allow-origin");
+  });
+
   test("a client that sends all and shuts its side is answered", async () => {
     await start();
     const socket = connect(port, "127.0.0.1");
