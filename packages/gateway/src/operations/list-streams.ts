@@ -1,4 +1,3 @@
-import { awsError } from "../errors.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
 import { streamArn } from "../streams.ts";
 import { defineOperation } from "./operation.ts";
@@ -7,9 +6,7 @@ const PAGE_MAX = 100;
 
 export const listStreams = defineOperation("ListStreams", (input, services, request) => {
   const { NextToken, ExclusiveStartStreamName, Limit } = input;
-  if (NextToken !== undefined && ExclusiveStartStreamName !== undefined) {
-    throw awsError("TOKEN_AND_MEMBER", { member: "ExclusiveStartStreamName" });
-  }
+  // The paginators of the SDKs and the AWS CLI repeat the start with every page's token.
   const after =
     NextToken === undefined
       ? (ExclusiveStartStreamName ?? "")
