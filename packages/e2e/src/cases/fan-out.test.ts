@@ -162,6 +162,41 @@ test("a consumer that is deregistered gets no more, though it is made anew; othe
   other.close();
 }, 30_000);
 
+test("events go on while a subscriber's quota is used up, and so does the news that its consumer is deregistered", async () => {
+  const paced = await SingleNode.start("--memory", "--streams", "paced");
+  try {
+    const StreamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/paced";
+    const ask = (operation: string, input: unknown): Promise<RawAnswer> => callRaw(paced.endpoint, operation, input);
+    expect((await ask("UpdateMaxRecordSize", { StreamARN, MaxRecordSizeInKiB: 10_240 })).status).toBe(200);
+    const Data = Buffer.alloc(10_000_000).toString("base64");
+    await eventually(
+      async () => (await ask("PutRecord", { StreamName: "paced", PartitionKey: "k", Data })).status === 200,
+      10_000,
+    );
+    const { body } = await ask("RegisterStreamConsumer", { StreamARN, ConsumerName: "app" });
+    const { ConsumerARN } = body.Consumer as { ConsumerARN: string };
+    const one = await new Subscription().open(ConsumerARN, { Type: "TRIM_HORIZON" }, paced.endpoint);
+    await eventually(() => one.texts.length === 1, 5_000);
+    // Ten megabytes take up nearly five seconds of the quota, one of which is there already.
+    const eventsBefore = one.events.length;
+    const startedAt = performance.now();
+    await eventually(() => one.events.length > eventsBefore, 10_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    await eventually(
+      async () => (await ask("PutRecord", { StreamName: "paced", PartitionKey: "k", Data })).status === 200,
+      10_000,
+    );
+    await eventually(() => one.texts.length === 2, 5_000);
+    const deregisteredAt = performance.now();
+    await ask("DeregisterStreamConsumer", { ConsumerARN });
+    await eventually(() => one.isOver, 5_000);
+    expect(performance.now() - deregisteredAt).toBeLessThan(1_500);
+    expect(one.failure).toMatchObject({ name: "ResourceNotFoundException" });
+  } finally {
+    await paced.destroy();
+  }
+}, 60_000);
+
 test("E11: a subscriber that does not read holds up no other, and goes on without a gap when it reads again", async () => {
   const session = connect(node.endpoint);
   const slow = session.request({

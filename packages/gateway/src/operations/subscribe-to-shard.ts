@@ -1,5 +1,5 @@
 import { ShardGone, type ShardView } from "@millrace/client";
-import { type Consumer, formatSequenceNumber, formatShardId, parseShardId, type ReadResult } from "@millrace/proto";
+import { type Consumer, formatSequenceNumber, formatShardId, parseShardId, type StoredRecord } from "@millrace/proto";
 import { MIB } from "@millrace/util";
 import { checkAccess } from "../access.ts";
 import { type AwsError, awsError } from "../errors.ts";
@@ -10,17 +10,15 @@ import { parseInput } from "../protocol/read-input.ts";
 import { type ClaimedSubscription, claimSubscription } from "../records/claim-subscription.ts";
 import { collectRecords } from "../records/collect-records.ts";
 import { deregistrationOf } from "../records/deregistration.ts";
+import { stepsOf } from "../records/subscription-steps.ts";
 import { kinesisRecord } from "../records/write-records.ts";
 import { consumerArn, consumerOf } from "../resources.ts";
-import { childShardsOf } from "../streams.ts";
 import { offsetOf } from "./get-shard-iterator.ts";
 import type { Operation, Services } from "./operation.ts";
 
 const LIFETIME_MS = 300_000;
-/** Clients give up after ten seconds of silence. */
+/** Whatever is waited for, records or the quota: clients give up after ten seconds of silence. */
 const IDLE_EVENT_EVERY_MS = 4_000;
-const CHILDREN_WAIT_MS = 10_000;
-const BYTES_PER_SECOND = 2 * MIB;
 const EVENT_LIMITS = { recordsMax: 10_000, bytesMax: 2 * MIB };
 
 /** Enhanced fan-out: events over one HTTP/2 stream, pushed as records commit. AWS: SubscribeToShard. */
@@ -71,50 +69,45 @@ async function* events(
   fromOffset: number,
   subscription: ClaimedSubscription,
 ): AsyncGenerator<Uint8Array> {
-  const { clock, router, metadata, hasQuotas } = services;
+  const { clock, metadata } = services;
   const finished = new AbortController();
   const deregistration = deregistrationOf(metadata, shard.stream, consumer);
   const over = AbortSignal.any([signal, subscription.superseded, deregistration.signal, finished.signal]);
   const deadlineMs = clock.monotonicMs() + LIFETIME_MS;
-  const isPaced = hasQuotas && shard.stream.stream.mode === "PROVISIONED";
-  let nextOffset = fromOffset;
-  let paidUntilMs = clock.monotonicMs();
-  const pages = router.subscribe(shard.groupId, fromOffset, over)[Symbol.asyncIterator]();
+  const steps = stepsOf(services, shard, fromOffset, over);
+  let coming = steps.next();
+  let position: Position = { nextOffset: fromOffset, millisBehindLatest: 0 };
   try {
     yield encodeInitialResponse();
-    let page = pages.next();
+    let eventDueMs = clock.monotonicMs() + IDLE_EVENT_EVERY_MS;
     while (!over.aborted && clock.monotonicMs() < deadlineMs) {
-      const waitMs = Math.min(IDLE_EVENT_EVERY_MS, deadlineMs - clock.monotonicMs());
-      const result = await within(page, waitMs, services);
-      if (over.aborted) break;
-      if (result === undefined) {
-        yield event(services, shard, nextOffset, undefined);
-        continue;
-      }
-      if (result.done === true) {
-        const childShards = await childrenOf(services, shard, over);
+      const step = await within(coming, Math.min(eventDueMs, deadlineMs) - clock.monotonicMs(), services);
+      if (over.aborted || step?.done === true) break;
+      if (step === undefined) {
+        yield event(services, shard, position, []);
+      } else if ("childShards" in step.value) {
+        const { childShards } = step.value;
         yield encodeModelEvent("SubscribeToShardEvent", {
           Records: [],
           MillisBehindLatest: 0,
           ChildShards: childShards,
         });
         return;
+      } else {
+        const { page } = step.value;
+        for (;;) {
+          const { records, nextOffset, dataBytes } = collectRecords(page, position.nextOffset, EVENT_LIMITS);
+          const last = records.at(-1);
+          if (last === undefined) break;
+          const ageMs = Math.max(0, clock.nowMs() - last.arrivalTimeMs);
+          services.streamMetrics.read(shard.stream, records.length, dataBytes, ageMs);
+          const behindMs = Math.max(1, page.lastArrivalTimeMs - last.arrivalTimeMs);
+          position = { nextOffset, millisBehindLatest: nextOffset < page.endOffset ? behindMs : 0 };
+          yield event(services, shard, position, records);
+        }
+        coming = steps.next();
       }
-      for (;;) {
-        const { records, nextOffset: end, dataBytes } = collectRecords(result.value, nextOffset, EVENT_LIMITS);
-        if (records.length === 0) break;
-        const ageMs = clock.nowMs() - (records.at(-1)?.arrivalTimeMs ?? 0);
-        services.streamMetrics.read(shard.stream, records.length, dataBytes, Math.max(0, ageMs));
-        nextOffset = end;
-        yield event(services, shard, nextOffset, { result: result.value, records });
-      }
-      if (isPaced) {
-        paidUntilMs = Math.max(paidUntilMs, clock.monotonicMs() - 1_000);
-        paidUntilMs += (result.value.batches.length / BYTES_PER_SECOND) * 1_000;
-        const aheadMs = paidUntilMs - clock.monotonicMs();
-        if (aheadMs > 0) await clock.sleep(aheadMs);
-      }
-      page = pages.next();
+      eventDueMs = clock.monotonicMs() + IDLE_EVENT_EVERY_MS;
     }
     if (deregistration.signal.aborted) throw deregistered(shard, consumer);
     if (subscription.superseded.aborted) throw inUse(shard, consumer);
@@ -125,6 +118,8 @@ async function* events(
   } finally {
     finished.abort();
     deregistration.stop();
+    // Whoever stops between two pages still holds the one before: without this its broker's connection would keep it for ever.
+    void Promise.allSettled([coming, steps.return()]);
     await subscription.end();
   }
 }
@@ -143,36 +138,27 @@ async function within<T>(promise: Promise<T>, waitMs: number, { clock }: Service
   }
 }
 
-interface EventRecords {
-  readonly result: ReadResult;
-  readonly records: ReturnType<typeof collectRecords>["records"];
+/** Of the reader, after the latest event. */
+interface Position {
+  readonly nextOffset: number;
+  readonly millisBehindLatest: number;
 }
 
 /** The continuation is the number of the last record before `nextOffset`, or would be: AFTER it loses and repeats nothing. */
-function event({ clock }: Services, shard: ShardView, nextOffset: number, page: EventRecords | undefined): Buffer {
-  const last = page?.records.at(-1);
-  const nowMs = clock.nowMs();
-  const isBehind = page !== undefined && nextOffset < page.result.endOffset;
+function event(
+  { clock }: Services,
+  shard: ShardView,
+  { nextOffset, millisBehindLatest }: Position,
+  records: readonly StoredRecord[],
+): Buffer {
   return encodeModelEvent("SubscribeToShardEvent", {
-    Records: page?.records.map((record) => kinesisRecord(shard, record)) ?? [],
+    Records: records.map((record) => kinesisRecord(shard, record)),
     ContinuationSequenceNumber: formatSequenceNumber({
       shardCreatedAtS: shard.shard.createdAtS,
       shardNumber: shard.shard.number,
       index: BigInt(Math.max(0, nextOffset - 1)),
-      timeS: Math.floor((last?.arrivalTimeMs ?? nowMs) / 1_000),
+      timeS: Math.floor((records.at(-1)?.arrivalTimeMs ?? clock.nowMs()) / 1_000),
     }),
-    MillisBehindLatest: isBehind ? Math.max(1, page.result.lastArrivalTimeMs - (last?.arrivalTimeMs ?? 0)) : 0,
+    MillisBehindLatest: millisBehindLatest,
   });
-}
-
-/** They become known with the parent's end, a moment after its last record. */
-async function childrenOf({ metadata, clock }: Services, shard: ShardView, signal: AbortSignal) {
-  const deadlineMs = clock.monotonicMs() + CHILDREN_WAIT_MS;
-  for (;;) {
-    const current = metadata.streamById(shard.stream.stream.streamId)?.shardByNumber(shard.shard.number);
-    const children = current === undefined ? [] : childShardsOf(current);
-    const leftMs = deadlineMs - clock.monotonicMs();
-    if (children.length > 0 || signal.aborted || leftMs <= 0) return children;
-    await metadata.waitForVersion(metadata.version + 1, leftMs, signal);
-  }
 }
