@@ -116,6 +116,30 @@ test("streams are made and deleted by the controllers", async () => {
   expect(controller.commands[1]?.deleteStream).toMatchObject({ key: { name: "new" } });
 });
 
+test("what the API could not name, or has no whole number of shards, is no stream", async () => {
+  for (const name of ["", "a b", "a/b", "x".repeat(129)]) {
+    await expect(client.createStream(name, { shardCount: 1 })).rejects.toMatchObject({ code: "STREAM_CHANGE_REFUSED" });
+  }
+  for (const shardCount of [0, -1, 1.5, Number.NaN]) {
+    await expect(client.createStream("s", { shardCount })).rejects.toMatchObject({ code: "STREAM_CHANGE_REFUSED" });
+  }
+  expect(controller.commands).toEqual([]);
+});
+
+test("a consumer whose signal has aborted before it is made ends at once", async () => {
+  for await (const page of client.consumer("orders", { from: "TRIM_HORIZON", signal: AbortSignal.abort() })) {
+    expect(page).toBeUndefined();
+  }
+});
+
+test("a client that is closed begins nothing, and may be closed again", async () => {
+  await client.close();
+  const closed = expect.objectContaining({ code: "CLIENT_CLOSED" }) as Error;
+  expect(() => client.producer("orders")).toThrow(closed);
+  expect(() => client.consumer("orders")).toThrow(closed);
+  expect(() => client.consumeGroup("orders", "billing")).toThrow(closed);
+});
+
 test("a cluster that cannot be reached is told of", async () => {
   const connecting = connectMillrace({ controllers: ["127.0.0.1:1"], connectTimeoutMs: 200 });
   await expect(connecting).rejects.toMatchObject({ code: "CLUSTER_UNREACHABLE" });

@@ -9,7 +9,7 @@ import { type ClosableShardRouter, createShardRouter } from "../router.ts";
 import type { StreamView } from "../stream-view.ts";
 import type { ControllerConnection } from "../types.ts";
 import { Consumer, type ConsumerOptions } from "./consumer.ts";
-import { ClusterUnreachable, GroupRefused, StreamChangeRefused, StreamNotFound } from "./errors.ts";
+import { ClientClosed, ClusterUnreachable, GroupRefused, StreamChangeRefused, StreamNotFound } from "./errors.ts";
 import { GroupConsumer, type GroupConsumerOptions } from "./groups/group-consumer.ts";
 import { Producer, type ProducerOptions } from "./producer.ts";
 
@@ -40,6 +40,8 @@ export interface CreateStreamOptions {
 const CONNECT_TIMEOUT_MS = 10_000;
 const STREAM_CHANGE_TIMEOUT_MS = 15_000;
 const REFRESH_TIMEOUT_MS = 1_000;
+/** Kinesis's: the API could not name any other. */
+const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
 
 /** @throws ClusterUnreachable when no controller told of the cluster in time */
 export async function connectMillrace(options: MillraceOptions): Promise<Millrace> {
@@ -87,6 +89,7 @@ export class Millrace {
   readonly #producers = new Set<Producer>();
   readonly #consumers = new Set<Consumer>();
   readonly #groupConsumers = new Set<GroupConsumer>();
+  #isClosed = false;
 
   /** @internal connectMillrace makes it. */
   constructor(parts: Parts) {
@@ -95,7 +98,7 @@ export class Millrace {
     this.#region = parts.region ?? "us-east-1";
   }
 
-  /** @throws StreamNotFound */
+  /** @throws StreamNotFound, ClientClosed, RangeError */
   producer(stream: string, options?: ProducerOptions): Producer {
     const onClose = (): unknown => this.#producers.delete(producer);
     const producer: Producer = new Producer(this.#view(stream), { ...this.#parts, onClose }, options);
@@ -103,7 +106,7 @@ export class Millrace {
     return producer;
   }
 
-  /** @throws StreamNotFound, InvalidPosition */
+  /** @throws StreamNotFound, ClientClosed, InvalidPosition, RangeError */
   consumer(stream: string, options?: ConsumerOptions): Consumer {
     const onClose = (): unknown => this.#consumers.delete(consumer);
     const consumer: Consumer = new Consumer(this.#view(stream), { ...this.#parts, onClose }, options);
@@ -111,7 +114,7 @@ export class Millrace {
     return consumer;
   }
 
-  /** A worker of the group: it shares the stream's shards with all others of that name, in whichever process. @throws StreamNotFound, RangeError */
+  /** A worker of the group: it shares the stream's shards with all others of that name, in whichever process. @throws StreamNotFound, ClientClosed, RangeError */
   consumeGroup(stream: string, group: string, options?: GroupConsumerOptions): GroupConsumer {
     const onClose = (): unknown => this.#groupConsumers.delete(consumer);
     const consumer: GroupConsumer = new GroupConsumer(this.#view(stream), group, { ...this.#parts, onClose }, options);
@@ -139,6 +142,10 @@ export class Millrace {
   /** Resolves when it can be written to. @throws StreamChangeRefused, ControllerUnavailable */
   async createStream(name: string, options: CreateStreamOptions): Promise<void> {
     const { shardCount, mode = "PROVISIONED", timeoutMs = STREAM_CHANGE_TIMEOUT_MS } = options;
+    if (!STREAM_NAME.test(name)) throw new StreamChangeRefused(`${name} is no name of a stream`, "BAD_COMMAND");
+    if (!Number.isInteger(shardCount) || shardCount < 1) {
+      throw new StreamChangeRefused(`${shardCount} is no number of shards`, "BAD_COMMAND");
+    }
     const { clock, metadata } = this.#parts;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     await this.#execute({ createStream: { key: this.#key(name), shardCount, mode } }, timeoutMs);
@@ -178,6 +185,7 @@ export class Millrace {
   /** Waits for what producers still have and what workers have checkpointed, then ends everything. @throws ControllerUnavailable */
   async close(): Promise<void> {
     const { watcher, router, controllers } = this.#parts;
+    this.#isClosed = true;
     for (const consumer of this.#consumers) consumer.close();
     const closing = [...this.#producers, ...this.#groupConsumers].map((each) => each.close());
     try {
@@ -199,6 +207,7 @@ export class Millrace {
   }
 
   #view(name: string): StreamView {
+    if (this.#isClosed) throw new ClientClosed();
     const view = this.#find(name);
     if (view === undefined || view.stream.status === "CREATING" || view.stream.status === "DELETING") {
       throw new StreamNotFound(`no stream ${name} in account ${this.#accountId}, region ${this.#region}`);

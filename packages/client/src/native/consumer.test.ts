@@ -222,6 +222,33 @@ describe("a checkpoint", () => {
     expect(consumer.checkpoint()).toEqual({ "shardId-000000000000": (await first).value?.sequenceNumber });
     await records.return();
   });
+
+  test.each(["is left", "fails"])(
+    "of a loop that %s within a shard's last page is the record it stood at",
+    async (end) => {
+      const records = ["one", "two", "three"].map((text) => ({ partitionKey: "k", data: Buffer.from(text) }));
+      await cluster.clock.until(producer.putAll(records)); // one page
+      cluster.reshard([0], 2).reveal();
+      const consumer = new Consumer(view(), cluster, { from: "TRIM_HORIZON" });
+      const numbers: string[] = [];
+      const loop = (async () => {
+        for await (const record of consumer.records()) {
+          numbers.push(record.sequenceNumber);
+          await cluster.clock.sleep(50); // by then the shard's end is known
+          if (numbers.length < 2) continue;
+          if (end === "fails") throw new Error("no good");
+          return;
+        }
+      })().catch(() => undefined);
+      await cluster.clock.until(loop);
+      await settled();
+      expect(consumer.checkpoint()).toEqual({ "shardId-000000000000": numbers[1] });
+      const rest = consume({ from: { checkpoint: consumer.checkpoint() } });
+      await settled();
+      rest.consumer.close();
+      expect(rest.texts).toEqual(["three"]);
+    },
+  );
 });
 
 describe("a consumer", () => {
@@ -284,6 +311,12 @@ describe("a consumer", () => {
     cluster.router.close();
     await cluster.clock.until(orphan.ended);
     await orphan.ended;
+  });
+
+  test("refuses a buffer that has no room for any page", () => {
+    for (const bufferBytes of [0, Number.NaN]) {
+      expect(() => new Consumer(view(), cluster, { bufferBytes })).toThrow(RangeError);
+    }
   });
 
   test("says how far behind it is", async () => {

@@ -5,6 +5,7 @@ import type { ClusterMetadata } from "../metadata.ts";
 import type { ShardView, StreamView } from "../stream-view.ts";
 import type { ShardRouter } from "../types.ts";
 import { ConsumedRecord, sequenceNumberAt } from "./consumed-record.ts";
+import { checkOptions } from "./check-options.ts";
 import { StreamNotFound } from "./errors.ts";
 import { PageQueue } from "./page-queue.ts";
 import { offsetOf, pagesOf, type RecordPage } from "./shard-reader.ts";
@@ -55,6 +56,7 @@ export class Consumer implements AsyncIterable<RecordPage> {
 
   constructor(view: StreamView, services: ConsumerServices, options: ConsumerOptions = {}) {
     const { from = "LATEST", bufferBytes = BUFFER_BYTES, signal } = options;
+    checkOptions({ bufferBytes }, { min: 1 });
     this.#services = services;
     this.#streamId = view.stream.streamId;
     this.#plan = planStart(from, view);
@@ -63,7 +65,8 @@ export class Consumer implements AsyncIterable<RecordPage> {
     for (const number of this.#finished) this.#note(view.shardByNumber(number), SHARD_END);
     this.#stopListening = services.metadata.onChange(() => this.#beginShards());
     signal?.addEventListener("abort", () => this.close(), { once: true, signal: this.#stop.signal });
-    if (signal?.aborted === true) this.close();
+    // Whoever makes it does not have it yet, and cannot hear of its end.
+    if (signal?.aborted === true) queueMicrotask(() => this.close());
     else this.#beginShards();
   }
 

@@ -30,6 +30,15 @@ export class ProducerFull extends MillraceError {
   }
 }
 
+/** Nothing was begun: the client was closed before. */
+export class ClientClosed extends MillraceError {
+  readonly code = "CLIENT_CLOSED";
+
+  constructor() {
+    super("the client is closed");
+  }
+}
+
 /** Nothing was sent: the producer, or the client that it belongs to, was closed before. */
 export class ProducerClosed extends MillraceError {
   readonly code = "PRODUCER_CLOSED";

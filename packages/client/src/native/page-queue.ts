@@ -8,7 +8,7 @@ export interface QueuedPage<P extends RecordPage = RecordPage> {
   readonly finished: () => void;
 }
 
-/** Both resolve too when the page will never be read. */
+/** Both resolve too when the page will never be read, or not to its end. */
 export interface PagePromises {
   readonly taken: Promise<void>;
   readonly finished: Promise<void>;
@@ -22,6 +22,8 @@ export class PageQueue<P extends RecordPage = RecordPage> {
   readonly #limitBytes: number;
   #pages: QueuedPage<P>[] = [];
   #sizeBytes = 0;
+  /** The reader has it. */
+  #current: QueuedPage<P> | undefined;
   #wakeReader: (() => void) | undefined;
   readonly #awaitingRoom: (() => void)[] = [];
   #error: { readonly reason: unknown } | undefined;
@@ -70,16 +72,18 @@ export class PageQueue<P extends RecordPage = RecordPage> {
     }
   }
 
-  /** One after another until no more follow; each is finished when the next one is asked for. One reader. @throws what `fail` was given */
+  /**
+   * One after another until no more follow; each is finished when the next one is asked for, and not by a reader that breaks off, who may
+   * be in the middle of it. One reader. @throws what `fail` was given
+   */
   async *pages(): AsyncGenerator<P, void, void> {
     for (;;) {
       const queued = await this.next();
       if (queued === undefined) return;
-      try {
-        yield queued.page;
-      } finally {
-        queued.finished();
-      }
+      this.#current = queued;
+      yield queued.page;
+      this.#current = undefined;
+      queued.finished();
     }
   }
 
@@ -113,6 +117,7 @@ export class PageQueue<P extends RecordPage = RecordPage> {
     }
     this.#pages = [];
     this.#sizeBytes = 0;
+    this.#current?.finished();
     this.end();
   }
 

@@ -205,6 +205,14 @@ describe("flush and close", () => {
     await outcome;
   });
 
+  test("refuses bounds that would hold everything up, and times that no timer has", () => {
+    const bad: ProducerOptions[] = [
+      ...[{ inFlightBytes: 0 }, { inFlightBytes: Number.NaN }, { batchBytes: -1 }, { lingerMs: -1 }],
+      ...[{ lingerMs: Infinity }, { deliveryTimeoutMs: 0 }, { deliveryTimeoutMs: Infinity }],
+    ];
+    for (const options of bad) expect(() => begin(options), JSON.stringify(options)).toThrow(RangeError);
+  });
+
   test("close sends what is there and refuses what comes, abandon gives up", async () => {
     begin({ lingerMs: 60_000 });
     const put = producer.put(record("one"));

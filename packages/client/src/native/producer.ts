@@ -5,6 +5,7 @@ import { ShardClosed } from "../errors.ts";
 import type { ClusterMetadata } from "../metadata.ts";
 import type { ShardView, StreamView } from "../stream-view.ts";
 import type { ShardRouter } from "../types.ts";
+import { checkOptions, DURATION_MS_MAX } from "./check-options.ts";
 import { Collector, type Delivery, promisedDelivery, type PutOutcome, type PutResult } from "./delivery.ts";
 import { ProducerClosed, ProducerFull, StreamNotFound } from "./errors.ts";
 import { type PutRecord, routableRecord, shardFor } from "./record-routing.ts";
@@ -68,6 +69,10 @@ export class Producer {
       inFlightBytes: options.inFlightBytes ?? IN_FLIGHT_BYTES,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? DELIVERY_TIMEOUT_MS,
     };
+    const { lingerMs, batchBytes, inFlightBytes, deliveryTimeoutMs } = this.#options;
+    checkOptions({ lingerMs }, { min: 0, max: DURATION_MS_MAX });
+    checkOptions({ batchBytes, inFlightBytes }, { min: 1 });
+    checkOptions({ deliveryTimeoutMs }, { min: 1, max: DURATION_MS_MAX });
     this.#streamId = view.stream.streamId;
     this.#producerId = services.random.bytes(BATCH_ID_SIZE_BYTES / 2);
   }

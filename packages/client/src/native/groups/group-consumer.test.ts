@@ -390,6 +390,8 @@ describe("what is no good", () => {
   test("is said at once, or by ready() and the loop when a controller says it", async () => {
     expect(() => worker({ leaseDurationMs: 10 })).toThrow(RangeError);
     expect(() => worker({ checkpointIntervalMs: Number.NaN })).toThrow(RangeError);
+    expect(() => worker({ leaseDurationMs: Infinity })).toThrow(RangeError);
+    expect(() => worker({ bufferBytes: 0 })).toThrow(RangeError);
     const bad = worker({ from: { timestamp: -1 } });
     const ready = bad.consumer.ready();
     await expect(cluster.clock.until(ready).then(() => ready)).rejects.toMatchObject({ code: "INVALID_POSITION" });
@@ -399,6 +401,17 @@ describe("what is no good", () => {
 });
 
 describe("the loop", () => {
+  test("that waits for a checkpoint when the group is removed is told that, and not that another worker goes on", async () => {
+    let checkpoint: Promise<void> | undefined;
+    const removed = worker({ handle: (page) => void (checkpoint = page.checkpoint()), checkpointIntervalMs: LEASE_MS });
+    await after(1_000);
+    await putSome(1);
+    controllers.leases.execute({ removeGroup: { streamId: 1, group: "billing" } }, 1);
+    await after(LEASE_MS);
+    await expect(checkpoint).rejects.toMatchObject({ code: "GROUP_REMOVED" });
+    await expect(removed.ended).rejects.toMatchObject({ code: "GROUP_REMOVED" });
+  });
+
   test("ends with the group, the stream, its signal, and when it is left, which gives the shards back", async () => {
     const removed = worker();
     await after(1_000);

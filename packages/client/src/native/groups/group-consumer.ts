@@ -3,6 +3,7 @@ import { ShardGone, ShardUnavailable } from "../../errors.ts";
 import type { ClusterMetadata } from "../../metadata.ts";
 import type { StreamView } from "../../stream-view.ts";
 import type { ControllerConnection, ShardRouter } from "../../types.ts";
+import { checkOptions, DURATION_MS_MAX } from "../check-options.ts";
 import { StreamNotFound } from "../errors.ts";
 import { PageQueue } from "../page-queue.ts";
 import { pagesOf } from "../shard-reader.ts";
@@ -64,8 +65,9 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
   constructor(view: StreamView, group: string, services: GroupConsumerServices, options: GroupConsumerOptions = {}) {
     const { from = "LATEST", signal, bufferBytes = BUFFER_BYTES } = options;
     const { leaseDurationMs = LEASE_DURATION_MS, checkpointIntervalMs = CHECKPOINT_INTERVAL_MS } = options;
-    checkAtLeast(LEASE_DURATION_MS_MIN, { leaseDurationMs });
-    checkAtLeast(CHECKPOINT_INTERVAL_MS_MIN, { checkpointIntervalMs });
+    checkOptions({ leaseDurationMs }, { min: LEASE_DURATION_MS_MIN, max: DURATION_MS_MAX });
+    checkOptions({ checkpointIntervalMs }, { min: CHECKPOINT_INTERVAL_MS_MIN, max: DURATION_MS_MAX });
+    checkOptions({ bufferBytes }, { min: 1 });
     const { random, router, clock } = services;
     this.worker = options.worker ?? `worker-${random.bytes(8).toString("hex")}`;
     this.#services = services;
@@ -208,12 +210,5 @@ export class GroupConsumer implements AsyncIterable<LeasedPage> {
     else this.#pages.fail(reason);
     this.#stop.abort();
     this.#stopListening();
-  }
-}
-
-/** @throws RangeError */
-function checkAtLeast(min: number, options: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (!(value >= min)) throw new RangeError(`${name} is at least ${min}`);
   }
 }

@@ -78,8 +78,10 @@ export class LeaseKeeper {
     try {
       if (this.#isUncertain && this.#held.size > 0) this.#compare(await this.#read());
       await this.#write(true);
-    } finally {
       this.#loseAll();
+    } catch (error) {
+      this.#loseAll(error);
+      throw error;
     }
   }
 
@@ -112,12 +114,14 @@ export class LeaseKeeper {
 
   #fail(error: unknown): void {
     this.#stop();
-    this.#loseAll();
+    this.#loseAll(error);
     this.#options.onFailed(error);
   }
 
-  #loseAll(): void {
-    for (const lease of this.#held.values()) lease.lose();
+  /** Whoever waits for a checkpoint is told when nobody else goes on, either. */
+  #loseAll(error?: unknown): void {
+    const reason = error instanceof StreamNotFound || error instanceof GroupRemoved ? error : undefined;
+    for (const lease of this.#held.values()) lease.lose(reason);
     this.#held.clear();
   }
 

@@ -14,7 +14,8 @@ export class LeasedRecord extends ConsumedRecord {
 
   /**
    * This record and all before it in its shard are done with. Stored within the checkpoint interval together with those of all other
-   * shards, and only then it resolves: who awaits each one waits that long for each. @throws LeaseLost: another worker begins before it
+   * shards, and only then it resolves: who awaits each one waits that long for each. @throws LeaseLost: another
+   * worker begins before it. StreamNotFound, GroupRemoved: nobody does
    */
   checkpoint(): Promise<void> {
     return this.#lease.checkpoint(this.offset);
