@@ -1,9 +1,14 @@
 import type { ClusterMetadata, ControllerConnection } from "@millrace/client";
 import { type Clock, errorMessage, type Logger } from "@millrace/util";
-import { AwsError, awsError } from "./errors.ts";
+import { AwsError, awsError, type ErrorCode } from "./errors.ts";
 
 /** What a gateway says of streams that it does not know, or knows to be there: perhaps it knows too little. */
 const ABOUT_WHAT_EXISTS = new Set(["ResourceNotFoundException", "ResourceInUseException"]);
+/** And of what a stream was when it last heard of it: how many shards it had, its mode, its retention period. */
+const ABOUT_HOW_IT_IS = new Set<ErrorCode>([
+  ...(["SCALE_UP", "SCALE_DOWN", "ON_DEMAND_REFUSED"] as const),
+  ...(["RETENTION_NOT_INCREASED", "RETENTION_NOT_DECREASED"] as const),
+]);
 /**
  * What changes nothing may be refused by what is known, while no controller can be asked. Not a put: an earlier attempt may have been
  * stored, and producers give a record up that they are told has no stream.
@@ -39,7 +44,7 @@ export class FreshMetadata {
   async again<T>(refusal: unknown, name: string, version: number, operation: () => Promise<T>): Promise<T> {
     const { metadata } = this.#options;
     for (let runs = 1; ; runs++) {
-      if (runs >= RUNS_MAX || !(refusal instanceof AwsError) || !ABOUT_WHAT_EXISTS.has(refusal.awsName)) throw refusal;
+      if (runs >= RUNS_MAX || !(refusal instanceof AwsError) || !mayBeOutdated(refusal)) throw refusal;
       const isCurrent = await this.#refresh();
       if (!isCurrent && !READS.test(name)) {
         throw awsError("UNAVAILABLE", { text: "The controllers are not available. Retry the request." });
@@ -77,4 +82,8 @@ export class FreshMetadata {
       return false;
     }
   }
+}
+
+function mayBeOutdated({ awsName, code }: AwsError): boolean {
+  return ABOUT_WHAT_EXISTS.has(awsName) || ABOUT_HOW_IT_IS.has(code);
 }
