@@ -1,8 +1,20 @@
+import type { Shard, Stream } from "@millrace/proto";
 import { expect, test } from "vitest";
 import type { AwsError } from "./errors.ts";
 import { Served, streamOfShards } from "./testing/served.ts";
 
 const MINUTE_MS = 60_000;
+
+/** Of three shards, the first split at `closedAtS`. */
+function splitStream(closedAtS: number): Stream {
+  const stream = streamOfShards("s", 3);
+  const [first, ...rest] = stream.shards as [Shard, ...Shard[]];
+  const child = (number: number): Shard => ({
+    ...first,
+    ...{ number, groupId: 16 + number, createdAtS: closedAtS + 1, parent: 0 },
+  });
+  return { ...stream, shards: [{ ...first, closedAtS }, ...rest, child(3), child(4)] };
+}
 
 test("I05: an iterator lives for five minutes, and then the error names both times and the delay", async () => {
   const served = new Served([streamOfShards("s", 3)], { quotas: "off" });
@@ -32,3 +44,30 @@ test("W11: a page token lives for five minutes", async () => {
     awsName: "ExpiredNextTokenException",
   });
 });
+
+test("a closed shard is listed until retention has taken its last record, by ListShards and DescribeStream alike", async () => {
+  const closedAtS = 1_800_000_000;
+  const served = new Served([splitStream(closedAtS)], { quotas: "off" });
+  const numbers = async (): Promise<number[][]> => {
+    const listed = (await served.call("ListShards", { StreamName: "s" })) as unknown as Listed;
+    const { StreamDescription } = (await served.call("DescribeStream", { StreamName: "s" })) as unknown as Described;
+    return [listed, StreamDescription].map(({ Shards }) => Shards.map(({ ShardId }) => Number(ShardId.slice(-12))));
+  };
+  served.nowMs = (closedAtS + 24 * 3_600) * 1_000;
+  expect(await numbers()).toEqual([
+    [0, 1, 2, 3, 4],
+    [0, 1, 2, 3, 4],
+  ]);
+  served.nowMs += 1_000;
+  expect(await numbers()).toEqual([
+    [1, 2, 3, 4],
+    [1, 2, 3, 4],
+  ]);
+});
+
+interface Listed {
+  readonly Shards: readonly { readonly ShardId: string }[];
+}
+interface Described {
+  readonly StreamDescription: Listed;
+}

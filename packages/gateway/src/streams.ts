@@ -1,5 +1,6 @@
 import type { ClusterMetadata, ShardView, StreamView } from "@millrace/client";
 import { formatSequenceNumber, parseShardId, SEQUENCE_INDEX_MAX } from "@millrace/proto";
+import { HOUR_MS } from "@millrace/util";
 import { arnOfStream, parseArn } from "./arns.ts";
 import { type AwsError, awsError } from "./errors.ts";
 import type { ChildShard, EnhancedMetrics, Shard } from "./model/generated/kinesis-types.ts";
@@ -64,6 +65,16 @@ export function notActive({ key, stream }: StreamView): AwsError {
 export function isShardAfter({ shard, shardId }: ShardView, start: string): boolean {
   const number = parseShardId(start);
   return number === undefined ? shardId > start : shard.number > number;
+}
+
+/** Epoch milliseconds; infinity while it is open. Its children begin with the second after its closing. */
+export function endOf({ closedAtS }: Pick<ShardView["shard"], "closedAtS">): number {
+  return closedAtS === 0 ? Infinity : (closedAtS + 1) * 1_000;
+}
+
+/** Closed so long ago that no record is left: lists do not show it. Nothing but retention takes a shard away: the stream's creation is another clock's time. */
+export function isExpired({ shard, stream }: ShardView, nowMs: number): boolean {
+  return endOf(shard) <= nowMs - stream.stream.retentionHours * HOUR_MS;
 }
 
 /** As DescribeStream and ListShards show it. */

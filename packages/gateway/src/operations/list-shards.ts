@@ -5,7 +5,16 @@ import { awsError } from "../errors.ts";
 import type { ApiRequest } from "../http/api-types.ts";
 import type { ListShardsInput, ShardFilter } from "../model/generated/kinesis-types.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
-import { checkCreation, isShardAfter, notActive, shardDescription, streamArn, streamOf } from "../streams.ts";
+import {
+  checkCreation,
+  endOf,
+  isExpired,
+  isShardAfter,
+  notActive,
+  shardDescription,
+  streamArn,
+  streamOf,
+} from "../streams.ts";
 import { defineOperation, type Services } from "./operation.ts";
 
 const PAGE_MAX = 1_000;
@@ -79,13 +88,12 @@ function tokenValues({ stream, key }: StreamView, filter: ShardFilter | undefine
  * Half-open life spans, so that the shards of one moment tile the key space: a parent ends where its children begin, and
  * for the second between that a child's creation time is later, the parent still counts.
  */
-function matches({ shard, stream }: ShardView, filter: ShardFilter | undefined, nowMs: number): boolean {
-  const oldestMs = nowMs - stream.stream.retentionHours * HOUR_MS;
-  const horizonMs = Math.max(oldestMs, stream.stream.createdAtMs);
+function matches(view: ShardView, filter: ShardFilter | undefined, nowMs: number): boolean {
+  const { shard, stream } = view;
+  const isUnexpired = !isExpired(view, nowMs);
+  const horizonMs = Math.max(nowMs - stream.stream.retentionHours * HOUR_MS, stream.stream.createdAtMs);
   const startsMs = shard.parent < 0 ? 0 : shard.createdAtS * 1_000;
-  const endsMs = shard.closedAtS === 0 ? Infinity : (shard.closedAtS + 1) * 1_000;
-  // Nothing but retention takes a shard away: the stream's creation is another clock's time.
-  const isUnexpired = endsMs > oldestMs;
+  const endsMs = endOf(shard);
   const isOpenAt = (timeMs: number): boolean => startsMs <= timeMs && timeMs < endsMs;
   switch (filter?.Type) {
     case undefined:
