@@ -71,6 +71,19 @@ describe("a call", () => {
     expect(new Set(ids)).toEqual(new Set(["command-1"]));
   });
 
+  test.each([-3_600_000, 3_600_000])("is made whatever the clock shows: %i ms off", async (offMs) => {
+    connection.close();
+    const wrong = { ...clock, nowMs: () => clock.nowMs() + offMs };
+    const addresses = controllers.map((controller) => controller.address);
+    connection = connectControllers({ addresses, clock: wrong, random, logger: silentLogger });
+    await expect(connection.status(OPTIONS)).resolves.toMatchObject({ version: 1 });
+    three.hangs = true;
+    const startedAt = performance.now();
+    const hanging = connection.execute(COMMAND, { timeoutMs: 500 });
+    await expect(hanging).rejects.toMatchObject({ code: "CONTROLLER_UNAVAILABLE" });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
   test("waits out an election", async () => {
     makeLeader(undefined);
     const executed = connection.execute(COMMAND, OPTIONS);

@@ -28,7 +28,7 @@ export function controllersOverGrpc(clock: Clock, nodeCredentials: NodeCredentia
 }
 
 type Callback<T> = (error: ServiceError | null, value?: T) => void;
-type Start<T> = (metadata: Metadata, options: { deadline: Date }, callback: Callback<T>) => ClientUnaryCall;
+type Start<T> = (metadata: Metadata, callback: Callback<T>) => ClientUnaryCall;
 interface Cancellable {
   cancel(): void;
 }
@@ -50,20 +50,28 @@ function grpcChannel(connect: () => ControllerClient, clock: Clock): ControllerC
     setImmediate(() => stuck.close());
   }
 
-  /** One call as a promise; the signal cancels it, and keeps no listener afterwards. */
+  /**
+   * One call as a promise; the signal cancels it, and keeps no listener afterwards. gRPC's own deadlines are times of the process's wall
+   * clock: by one of the cluster's that differs, or one that is set while a call waits, they would have passed before it is sent.
+   */
   function unary<T>({ timeoutMs, signal }: ControllerCallOptions, start: Start<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => cancelSoon(call);
-      const deadline = new Date(clock.nowMs() + timeoutMs);
-      const call = start(new Metadata(), { deadline }, (error, value) => {
+      const settled = (): void => {
         calls.delete(call);
+        timer.cancel();
         signal?.removeEventListener("abort", onAbort);
-        if (error === null) {
-          resolve(value as T);
-          return;
-        }
-        if (error.code === status.DEADLINE_EXCEEDED && timeoutMs >= CONNECT_TIMEOUT_MS) reconnectIfStuck();
-        reject(failureOf(error));
+      };
+      const timer = clock.setTimer(timeoutMs, () => {
+        settled();
+        if (timeoutMs >= CONNECT_TIMEOUT_MS) reconnectIfStuck();
+        cancelSoon(call);
+        reject(new ControllerCallFailed(`no answer within ${timeoutMs} ms`, "away"));
+      });
+      const call = start(new Metadata(), (error, value) => {
+        settled();
+        if (error === null) resolve(value as T);
+        else reject(failureOf(error));
       });
       calls.add(call);
       signal?.addEventListener("abort", onAbort, { once: true });
