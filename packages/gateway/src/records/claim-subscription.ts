@@ -6,6 +6,8 @@ import type { Services } from "../operations/operation.ts";
 const CLAIM_TIMEOUT_MS = 5_000;
 const RENEW_EVERY_MS = 2_000;
 const RELEASE_TIMEOUT_MS = 1_000;
+/** As long as the shard may take to have a leader again, which then finds what was asked of it before. */
+const WITHDRAWAL_TIMEOUT_MS = 10_000;
 const SUBSCRIPTION_ID_SIZE_BYTES = 16;
 
 /** The one subscription of a consumer to a shard, across all gateways. */
@@ -33,6 +35,8 @@ export async function claimSubscription(
   try {
     if ((await claim("first", CLAIM_TIMEOUT_MS, signal)) === "inUse") return "inUse";
   } catch (error) {
+    // It may be granted yet, when a broker that hangs goes on: nobody would have the shard, and the next subscription be refused.
+    claim("release", WITHDRAWAL_TIMEOUT_MS).catch(() => undefined);
     const { name, accountId } = stream.key;
     if (error instanceof ShardGone) throw awsError("STREAM_NOT_FOUND", { stream: name, accountId }, { cause: error });
     if (!(error instanceof ShardUnavailable)) throw error;
