@@ -2,9 +2,10 @@
 import { createHash } from "node:crypto";
 import { ControllerUnavailable } from "@millrace/client";
 import type { Command, CommandError, CommandResult__Output } from "@millrace/proto";
-import { type AwsError, awsError } from "./errors.ts";
+import { AwsError, awsError, type ErrorCode } from "./errors.ts";
 import type { ApiRequest } from "./http/api-types.ts";
 import type { Services } from "./operations/operation.ts";
+import { isRepetition } from "./records/put-plan.ts";
 
 const COMMAND_TIMEOUT_MS = 10_000;
 /** The next request of this client finds the decision's effect here. */
@@ -37,6 +38,35 @@ export async function executeCommand(
   if (result.error !== null) throw refusalOf(result.error, { ...subject, accountId, region });
   await metadata.waitForVersion(result.version, METADATA_WAIT_MS, signal);
   return result;
+}
+
+/** What a command's own effect makes a gateway say of the next one like it. The controllers say it too. */
+const OWN_EFFECTS = new Set<ErrorCode>(["STREAM_NOT_ACTIVE", "SHARD_CLOSED", "CONSUMER_EXISTS"]);
+
+/**
+ * The same after `check`. Of a repeated request that finds what it asked for, the controllers are asked: they know whether its first
+ * attempt was carried out, and its answer lost. @throws AwsError
+ */
+export async function executeChecked(
+  services: Services,
+  request: ApiRequest,
+  command: Omit<Command, "commandId">,
+  { stream, check }: { readonly stream: string; readonly check: () => void },
+): Promise<void> {
+  let refusal: AwsError | undefined;
+  try {
+    check();
+  } catch (error) {
+    const mayBeItsOwn = error instanceof AwsError && OWN_EFFECTS.has(error.code) && isRepetition(request);
+    if (!mayBeItsOwn) throw error;
+    refusal = error;
+  }
+  try {
+    await executeCommand(services, request, command, { stream });
+  } catch (error) {
+    const isRefused = error instanceof AwsError && error.status < 500;
+    throw isRefused ? (refusal ?? error) : error;
+  }
 }
 
 interface Subject {

@@ -8,7 +8,7 @@ const HASH_KEYS = 2n ** 128n;
 let node: SingleNode;
 
 beforeAll(async () => {
-  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "r01:2,r03,r05:4,r11:2");
+  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "r01:2,r03,r05:4,r11:2,again");
 }, 30_000);
 afterAll(() => node.destroy());
 
@@ -117,6 +117,45 @@ test("R05: a hash key goes to the shard that covers it, a partition key by its M
   const { body } = await call("GetRecords", { ShardIterator: start.body.ShardIterator });
   expect((body.Records as { Data: string }[]).filter(({ Data }) => Data === "AQ==")).toEqual([]);
 });
+
+test("a reshard or registration whose answer was lost is done once, and its repetition is told so, whatever it finds", async () => {
+  let calls = 0;
+  const twice = async (operation: string, input: object, between: () => Promise<unknown>): Promise<RawAnswer[]> => {
+    const id = `0000000${++calls}-0000-4000-8000-000000000000`;
+    const attempt = (number: number): Promise<RawAnswer> => {
+      const headers = { "amz-sdk-invocation-id": id, "amz-sdk-request": `attempt=${number}; max=3` };
+      return callRaw(node.endpoint, operation, { StreamName: "again", ...input }, { headers });
+    };
+    const first = await attempt(1);
+    const early = await attempt(2); // while it is UPDATING, perhaps
+    await between();
+    return [first, early, await attempt(3)];
+  };
+  const settled = (): Promise<void> => active("again");
+  const reshards: [string, object, number][] = [
+    ["SplitShard", { ShardToSplit: "shardId-000000000000", NewStartingHashKey: String(2n ** 126n) }, 3],
+    ["MergeShards", { ShardToMerge: "shardId-000000000001", AdjacentShardToMerge: "shardId-000000000002" }, 4],
+    ["UpdateShardCount", { TargetShardCount: 2, ScalingType: "UNIFORM_SCALING" }, 6],
+  ];
+  for (const [operation, input, count] of reshards) {
+    const answers = await twice(operation, input, settled);
+    expect([operation, ...answers.map(({ status }) => status)]).toEqual([operation, 200, 200, 200]);
+    expect(await shardsOf("again")).toHaveLength(count);
+  }
+  const StreamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/again";
+  const registered = await twice("RegisterStreamConsumer", { StreamARN, ConsumerName: "app" }, settled);
+  expect(registered.map(({ status, body }) => [status, body])).toEqual(Array(3).fill([200, registered[0]?.body]));
+  // Another call that asks for the same is another call, and so is one whose first attempt nobody knows.
+  for (const headers of [{}, { "amz-sdk-invocation-id": "another", "amz-sdk-request": "attempt=2" }]) {
+    const [split, register] = [
+      await callRaw(node.endpoint, "SplitShard", { StreamName: "again", ...reshards[0]?.[1] }, { headers }),
+      await callRaw(node.endpoint, "RegisterStreamConsumer", { StreamARN, ConsumerName: "app" }, { headers }),
+    ];
+    expect([split.error, register.error]).toEqual(["InvalidArgumentException", "ResourceInUseException"]);
+    expect(split.body.message).toMatch(/already been merged or split/);
+  }
+  expect(await shardsOf("again")).toHaveLength(6);
+}, 30_000);
 
 test("R11: a stream changes its mode and back with its shards and data; a bare on-demand one has four shards", async () => {
   await call("PutRecord", { StreamName: "r11", PartitionKey: "k", Data: "AA==", ExplicitHashKey: "0" });

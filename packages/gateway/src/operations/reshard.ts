@@ -1,6 +1,6 @@
 import type { ShardView, StreamView } from "@millrace/client";
 import { formatShardId, parseHashKey, parseShardId } from "@millrace/proto";
-import { executeCommand } from "../control.ts";
+import { executeChecked } from "../control.ts";
 import { awsError } from "../errors.ts";
 import { notActive, streamArn, streamNameOf, streamOf } from "../streams.ts";
 import { defineOperation, type Services } from "./operation.ts";
@@ -34,50 +34,54 @@ function openShard(view: StreamView, number: number): ShardView {
 
 export const splitShard = defineOperation("SplitShard", async (input, services, request) => {
   const name = streamNameOf(input, request);
-  const number = numberOf(input.ShardToSplit, name);
+  const shardNumber = numberOf(input.ShardToSplit, name);
   const view = streamOf(services.metadata, input, request);
-  checkReshardable(view);
-  const shard = openShard(view, number);
-  const { startingHashKey, endingHashKey } = shard.shard;
   const hashKey = input.NewStartingHashKey;
-  const at = parseHashKey(hashKey);
-  if (at === undefined || at <= shard.startingHashKey + 1n || at >= shard.endingHashKey) {
+  const check = (): void => {
+    checkReshardable(view);
+    const { shard, shardId, startingHashKey, endingHashKey } = openShard(view, shardNumber);
+    const at = parseHashKey(hashKey);
+    if (at !== undefined && at > startingHashKey + 1n && at < endingHashKey) return;
     const { name: stream, accountId } = view.key;
-    throw awsError("SPLIT_KEY", { hashKey, startingHashKey, endingHashKey, shardId: shard.shardId, stream, accountId });
-  }
-  const split = { shardNumber: number, newStartingHashKey: String(at) };
-  await executeCommand(services, request, { beginReshard: { key: view.key, split } }, { stream: view.key.name });
+    const bounds = { startingHashKey: shard.startingHashKey, endingHashKey: shard.endingHashKey };
+    throw awsError("SPLIT_KEY", { hashKey, ...bounds, shardId, stream, accountId });
+  };
+  const command = { beginReshard: { key: view.key, split: { shardNumber, newStartingHashKey: hashKey } } };
+  await executeChecked(services, request, command, { stream: view.key.name, check });
   return undefined;
 });
 
 export const mergeShards = defineOperation("MergeShards", async (input, services, request) => {
   const name = streamNameOf(input, request);
-  const number = numberOf(input.ShardToMerge, name);
-  const adjacent = numberOf(input.AdjacentShardToMerge, name);
+  const shardNumber = numberOf(input.ShardToMerge, name);
+  const adjacentShardNumber = numberOf(input.AdjacentShardToMerge, name);
   const view = streamOf(services.metadata, input, request);
-  checkReshardable(view);
-  const first = openShard(view, number);
-  const second = openShard(view, adjacent);
-  if (first.endingHashKey + 1n !== second.startingHashKey) {
+  const check = (): void => {
+    checkReshardable(view);
+    const first = openShard(view, shardNumber);
+    const second = openShard(view, adjacentShardNumber);
+    if (first.endingHashKey + 1n === second.startingHashKey) return;
     const { name: stream, accountId } = view.key;
     throw awsError("NOT_ADJACENT", { shardId: first.shardId, adjacentShardId: second.shardId, stream, accountId });
-  }
-  const merge = { shardNumber: number, adjacentShardNumber: adjacent };
-  await executeCommand(services, request, { beginReshard: { key: view.key, merge } }, { stream: view.key.name });
+  };
+  const command = { beginReshard: { key: view.key, merge: { shardNumber, adjacentShardNumber } } };
+  await executeChecked(services, request, command, { stream: view.key.name, check });
   return undefined;
 });
 
 export const updateShardCount = defineOperation("UpdateShardCount", async (input, services: Services, request) => {
   const view = streamOf(services.metadata, input, request);
-  checkReshardable(view);
   const openShardCount = view.openShards.length;
   const targetShardCount = input.TargetShardCount;
-  if (targetShardCount > 2 * openShardCount || targetShardCount > TARGET_SHARD_COUNT_MAX) {
-    throw awsError("SCALE_UP", { openShardCount, targetShardCount });
-  }
-  if (targetShardCount < openShardCount / 2) throw awsError("SCALE_DOWN", { openShardCount, targetShardCount });
+  const check = (): void => {
+    checkReshardable(view);
+    if (targetShardCount > 2 * openShardCount || targetShardCount > TARGET_SHARD_COUNT_MAX) {
+      throw awsError("SCALE_UP", { openShardCount, targetShardCount });
+    }
+    if (targetShardCount < openShardCount / 2) throw awsError("SCALE_DOWN", { openShardCount, targetShardCount });
+  };
   const command = { beginReshard: { key: view.key, targetShardCount } };
-  await executeCommand(services, request, command, { stream: view.key.name });
+  await executeChecked(services, request, command, { stream: view.key.name, check });
   return {
     StreamName: view.key.name,
     StreamARN: streamArn(view),

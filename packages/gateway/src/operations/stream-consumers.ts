@@ -1,5 +1,6 @@
 import type { StreamView } from "@millrace/client";
 import type { Consumer } from "@millrace/proto";
+import { executeChecked } from "../control.ts";
 import { awsError } from "../errors.ts";
 import { openPageToken, sealPageToken } from "../pages.ts";
 import { consumerArn, consumerOf, type Resource } from "../resources.ts";
@@ -51,13 +52,15 @@ export const registerStreamConsumer = defineOperation("RegisterStreamConsumer", 
   const { name: stream, accountId } = view.key;
   if (view.stream.status !== "ACTIVE" && view.stream.status !== "UPDATING") throw notActive(view);
   const { ConsumerName: name, Tags: tags = new Map<string, string>() } = input;
-  if (view.stream.consumers.some((consumer) => consumer.name === name)) {
-    throw awsError("CONSUMER_EXISTS", { consumer: name, stream, accountId });
-  }
-  checkTags([...tags.keys(), ...tags.values()]);
-  checkTagKeys(tags.keys());
-  const consumerTags = Object.fromEntries(tags);
-  await changeStream(services, request, view, { registerConsumer: name, consumerTags });
+  const check = (): void => {
+    if (view.stream.consumers.some((consumer) => consumer.name === name)) {
+      throw awsError("CONSUMER_EXISTS", { consumer: name, stream, accountId });
+    }
+    checkTags([...tags.keys(), ...tags.values()]);
+    checkTagKeys(tags.keys());
+  };
+  const change = { registerConsumer: name, consumerTags: Object.fromEntries(tags) };
+  await executeChecked(services, request, { updateStream: { key: view.key, ...change } }, { stream, check });
   const made = services.metadata.streamById(view.stream.streamId);
   const consumer = made?.stream.consumers.find((each) => each.name === name);
   if (made === undefined || consumer === undefined) throw awsError("UNAVAILABLE", { text: "Retry the request." });
