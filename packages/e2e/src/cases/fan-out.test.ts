@@ -181,7 +181,7 @@ test("events go on while a subscriber's quota is used up, and so does the news t
     const eventsBefore = one.events.length;
     const startedAt = performance.now();
     await eventually(() => one.events.length > eventsBefore, 10_000);
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(performance.now() - startedAt).toBeLessThan(6_500);
     await eventually(
       async () => (await ask("PutRecord", { StreamName: "paced", PartitionKey: "k", Data })).status === 200,
       10_000,
@@ -190,7 +190,7 @@ test("events go on while a subscriber's quota is used up, and so does the news t
     const deregisteredAt = performance.now();
     await ask("DeregisterStreamConsumer", { ConsumerARN });
     await eventually(() => one.isOver, 5_000);
-    expect(performance.now() - deregisteredAt).toBeLessThan(1_500);
+    expect(performance.now() - deregisteredAt).toBeLessThan(3_000);
     expect(one.failure).toMatchObject({ name: "ResourceNotFoundException" });
   } finally {
     await paced.destroy();

@@ -8,7 +8,7 @@ const HASH_KEYS = 2n ** 128n;
 let node: SingleNode;
 
 beforeAll(async () => {
-  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "r01:2,r03,r05:4,r11:2,again");
+  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "r01:2,r03,r05:4,r11:2,again,pages:4");
 }, 30_000);
 afterAll(() => node.destroy());
 
@@ -156,6 +156,30 @@ test("a reshard or registration whose answer was lost is done once, and its repe
   }
   expect(await shardsOf("again")).toHaveLength(6);
 }, 30_000);
+
+test("all pages of ListShards show one moment, whatever is split and merged between them", async () => {
+  const first = await call("ListShards", { StreamName: "pages", MaxResults: 2, ShardFilter: { Type: "AT_LATEST" } });
+  const pages = [first.body.Shards as Shard[]];
+  // The first is of a page that was given, the others are not.
+  const at = String(2n ** 100n);
+  await call("SplitShard", { StreamName: "pages", ShardToSplit: "shardId-000000000000", NewStartingHashKey: at });
+  await active("pages");
+  const merge = { ShardToMerge: "shardId-000000000002", AdjacentShardToMerge: "shardId-000000000003" };
+  await call("MergeShards", { StreamName: "pages", ...merge });
+  await active("pages");
+  for (let NextToken = first.body.NextToken; NextToken !== undefined;) {
+    const { status, body } = await call("ListShards", { NextToken, MaxResults: 1 });
+    expect(status).toBe(200);
+    pages.push(body.Shards as Shard[]);
+    NextToken = body.NextToken;
+  }
+  const all = pages.flat();
+  expect(all.map(({ ShardId }) => Number(ShardId.slice(-12)))).toEqual([0, 1, 2, 3]);
+  expect(all.filter(({ SequenceNumberRange }) => SequenceNumberRange.EndingSequenceNumber)).toEqual([]);
+  expect((await shardsOf("pages")).map(({ SequenceNumberRange: range }) => !range.EndingSequenceNumber)).toEqual(
+    [0, 1, 2, 3, 4, 5, 6].map((number) => ![0, 2, 3].includes(number)),
+  );
+});
 
 test("R11: a stream changes its mode and back with its shards and data; a bare on-demand one has four shards", async () => {
   await call("PutRecord", { StreamName: "r11", PartitionKey: "k", Data: "AA==", ExplicitHashKey: "0" });

@@ -20,17 +20,17 @@ import { defineOperation, type Services } from "./operation.ts";
 const PAGE_MAX = 1_000;
 
 export const listShards = defineOperation("ListShards", (input, services, request) => {
-  const { view, filter, after } =
-    input.NextToken === undefined ? begin(input, services, request) : resume(input, services, request);
+  const listing = input.NextToken === undefined ? begin(input, services, request) : resume(input, services, request);
+  const { view, filter, after } = listing;
   if (view.stream.status === "CREATING" || view.stream.status === "DELETING") throw notActive(view);
   const nowMs = services.clock.nowMs();
-  const matching = view.shards.filter((shard) => isShardAfter(shard, after) && matches(shard, filter, nowMs));
+  const matching = shardsOf(listing).filter((shard) => isShardAfter(shard, after) && matches(shard, filter, nowMs));
   const page = matching.slice(0, Math.min(input.MaxResults ?? PAGE_MAX, PAGE_MAX));
   const last = page.at(-1);
   const next =
     last === undefined || page.length === matching.length
       ? {}
-      : { NextToken: sealPageToken(services, "ListShards", tokenValues(view, filter, last.shard.number)) };
+      : { NextToken: sealPageToken(services, "ListShards", tokenValues(listing, last.shard.number)) };
   return { Shards: page.map(shardDescription), ...next };
 });
 
@@ -39,6 +39,27 @@ interface Listing {
   readonly filter: ShardFilter | undefined;
   /** A shard's number or id, or what a client says instead. */
   readonly after: string;
+  /** The newest shard of when the first page was given. */
+  readonly newest: number;
+}
+
+/**
+ * All pages show the stream as it was when the first one was given: a parent that was open then is open in the later ones too, and
+ * children that were made since are in none. KCL refuses a list in which an open shard has children.
+ */
+function shardsOf({ view, newest }: Pick<Listing, "view" | "newest">): readonly ShardView[] {
+  if (newestOf(view) <= newest) return view.shards;
+  const shards = view.shards.filter(({ shard }) => shard.number <= newest);
+  const parents = new Set(shards.flatMap(({ shard }) => [shard.parent, shard.adjacentParent]));
+  return shards.map((each) =>
+    each.open || parents.has(each.shard.number)
+      ? each
+      : { ...each, open: true, shard: { ...each.shard, closedAtS: 0 } },
+  );
+}
+
+function newestOf({ shards }: StreamView): number {
+  return shards.at(-1)?.shard.number ?? -1;
 }
 
 function begin(input: ListShardsInput, { metadata }: Services, caller: { accountId: string; region: string }): Listing {
@@ -54,7 +75,7 @@ function begin(input: ListShardsInput, { metadata }: Services, caller: { account
     throw awsError("INVALID_ARGUMENT", { text: "ShardId must be specified for shard filter type AFTER_SHARD_ID." });
   }
   const start = input.ExclusiveStartShardId ?? (filter?.Type === "AFTER_SHARD_ID" ? filter.ShardId : undefined);
-  return { view, filter, after: start ?? "" };
+  return { view, filter, after: start ?? "", newest: newestOf(view) };
 }
 
 function resume(input: ListShardsInput, services: Services, request: ApiRequest): Listing {
@@ -70,15 +91,22 @@ function resume(input: ListShardsInput, services: Services, request: ApiRequest)
   checkAccess(streamArn(view), request);
   const type = values.type as ShardFilter["Type"] | undefined;
   const timestamp = values.timestamp === undefined ? {} : { Timestamp: Number(values.timestamp) };
-  return { view, filter: type === undefined ? undefined : { Type: type, ...timestamp }, after: String(values.after) };
+  return {
+    view,
+    filter: type === undefined ? undefined : { Type: type, ...timestamp },
+    after: String(values.after),
+    // A gateway of the version before gave a token without it.
+    newest: Number(values.newest ?? newestOf(view)),
+  };
 }
 
-function tokenValues({ stream, key }: StreamView, filter: ShardFilter | undefined, after: number) {
+function tokenValues({ view: { stream, key }, filter, newest }: Listing, after: number) {
   return {
     streamId: stream.streamId,
     stream: key.name,
     accountId: key.accountId,
     after,
+    newest,
     ...(filter === undefined ? {} : { type: filter.Type }),
     ...(filter?.Timestamp === undefined ? {} : { timestamp: filter.Timestamp }),
   };

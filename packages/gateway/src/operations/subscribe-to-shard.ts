@@ -42,7 +42,7 @@ export const subscribeToShard: Operation = {
     const { Type, SequenceNumber, Timestamp } = input.StartingPosition;
     const start = { ShardIteratorType: Type, StartingSequenceNumber: SequenceNumber, Timestamp };
     const offset = await offsetOf(start, shard, services, request);
-    const claimed = await claimSubscription(services, shard, input.ConsumerARN, request.signal);
+    const claimed = await claimSubscription(services, shard, consumerArn(view, consumer), request.signal);
     if (claimed === "inUse") throw inUse(shard, consumer);
     return {
       contentType: EVENT_STREAM_CONTENT_TYPE,
