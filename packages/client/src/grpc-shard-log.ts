@@ -1,3 +1,4 @@
+import { getDefaultHighWaterMark, setDefaultHighWaterMark } from "node:stream";
 import {
   type ChannelCredentials,
   type ClientDuplexStream,
@@ -56,7 +57,7 @@ class GrpcShardLogConnection implements ShardLogConnection {
   }
 
   subscribe(groupId: number, fromOffset: number): FrameSource {
-    const call = this.#client.subscribe({ groupId, fromOffset }) as ClientReadableStream<RawFrame>;
+    const call = buffering(1, () => this.#client.subscribe({ groupId, fromOffset })) as ClientReadableStream<RawFrame>;
     this.#calls.add(call);
     // The iterator throws it; without a listener, one that comes before or after the iteration would end the process.
     call.on("error", () => undefined);
@@ -129,6 +130,20 @@ class GrpcShardLogConnection implements ShardLogConnection {
         cancelSoon(call);
       },
     };
+  }
+}
+
+/**
+ * Makes a stream that holds so many objects before it stops to read: sixteen frames, the default, are many megabytes for a subscriber that
+ * takes none, and gRPC has no option for it.
+ */
+function buffering<T>(objects: number, make: () => T): T {
+  const usual = getDefaultHighWaterMark(true);
+  setDefaultHighWaterMark(true, objects);
+  try {
+    return make();
+  } finally {
+    setDefaultHighWaterMark(true, usual);
   }
 }
 

@@ -24,6 +24,8 @@ const OPEN_READS_MAX = 16;
 const READ_BYTES_MAX = 16 * MIB;
 const LOCATE_TIMEOUT_MS = 2_000;
 const SUBSCRIBE_PAGE_BYTES = 512 * KIB;
+/** Of pages that the client has not taken: one is on its way while the next is made. */
+const SUBSCRIBE_UNSENT_BYTES_MAX = SUBSCRIBE_PAGE_BYTES;
 const NOTHING: readonly Buffer[] = [];
 const STATUS_NAMES = new Map<number, string>(Object.entries(ShardLogStatus).map(([name, status]) => [status, name]));
 
@@ -151,6 +153,7 @@ function subscribe({ node, logger }: ServiceOptions, call: ServerWritableStream<
     return;
   }
   let isOver = false;
+  let unsentBytes = 0;
   let wake: (() => void) | undefined;
   const signal = (): void => wake?.();
   const stopListening = shard.onCommit(signal);
@@ -180,7 +183,14 @@ function subscribe({ node, logger }: ServiceOptions, call: ServerWritableStream<
         continue;
       }
       next = nextOffset;
-      if (!call.write({ payload: Buffer.concat([encodeReadResultPrefix(position), ...batches]) })) await drained(call);
+      const payload = Buffer.concat([encodeReadResultPrefix(position), ...batches]);
+      unsentBytes += payload.length;
+      call.write({ payload }, () => {
+        unsentBytes -= payload.length;
+        signal();
+      });
+      // gRPC itself would take sixteen pages, of whatever size, before it says that the client takes none.
+      while (unsentBytes > SUBSCRIBE_UNSENT_BYTES_MAX && !isOver) await wait();
     }
     if (!isOver) call.end();
   };
@@ -190,14 +200,4 @@ function subscribe({ node, logger }: ServiceOptions, call: ServerWritableStream<
       if (!isOver) call.emit("error", { code: grpcStatus.UNAVAILABLE, details: errorMessage(error) });
     })
     .finally(over);
-}
-
-function drained(call: ServerWritableStream<SubscribeRequest, RawFrame>): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      for (const event of ["drain", "cancelled", "close"]) call.off(event, done);
-      resolve();
-    };
-    for (const event of ["drain", "cancelled", "close"]) call.once(event, done);
-  });
 }

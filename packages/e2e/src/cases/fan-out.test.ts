@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:http2";
 import { SubscribeToShardCommand, type SubscribeToShardEvent } from "@aws-sdk/client-kinesis";
@@ -10,7 +11,7 @@ const SHARD_0 = "shardId-000000000000";
 let node: SingleNode;
 
 beforeAll(async () => {
-  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "e01,e05,e07,e11,gone");
+  node = await SingleNode.start("--memory", "--quotas", "off", "--streams", "e01,e05,e07,e11,gone,stalled");
 }, 30_000);
 afterAll(() => node.destroy());
 
@@ -242,4 +243,35 @@ test("E11: a subscriber that does not read holds up no other, and goes on withou
   expect(seen()).toEqual(Array.from({ length: 100 }, (_, i) => i));
   for (const each of others) each.close();
   session.destroy();
+}, 60_000);
+
+test("subscribers that do not read cost a bounded part of their backlog each", async () => {
+  const backlogMib = 40;
+  const data = Buffer.alloc(900_000).toString("base64");
+  for (let i = 0; i < (backlogMib * 1_048_576) / 900_000; i++) {
+    expect((await call("PutRecord", { StreamName: "stalled", PartitionKey: "k", Data: data })).status).toBe(200);
+  }
+  const rssMib = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${node.pid}/status`, "utf8"))?.[1]) / 1_024;
+  const beforeMib = rssMib();
+  const sessions = [];
+  for (let i = 0; i < 10; i++) {
+    const ConsumerARN = await consumer("stalled", `slow-${i}`);
+    const session = connect(node.endpoint);
+    sessions.push(session);
+    const slow = session.request({
+      ...{ ":method": "POST", ":path": "/", "content-type": "application/x-amz-json-1.1" },
+      ...{ "x-amz-target": "Kinesis_20131202.SubscribeToShard", "x-amz-date": "20261125T120000Z" },
+      authorization:
+        "AWS4-HMAC-SHA256 Credential=test/20261125/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=00",
+    });
+    slow.end(JSON.stringify({ ConsumerARN, ShardId: SHARD_0, StartingPosition: { Type: "TRIM_HORIZON" } }));
+    await new Promise((resolve) => slow.once("response", resolve)); // and no more is read
+  }
+  // What would be buffered is there when another one has read it all.
+  const quick = await new Subscription().open(await consumer("stalled", "quick"));
+  await eventually(() => (quick.events.at(-1)?.MillisBehindLatest ?? 1) === 0 && quick.texts.length > 40, 30_000);
+  expect(rssMib() - beforeMib).toBeLessThan(sessions.length * 25);
+  quick.close();
+  for (const session of sessions) session.destroy();
 }, 60_000);
