@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { constants, type IncomingHttpHeaders as Http2Headers, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
+import { endInPieces, PIECE_BYTES_MAX } from "./pieces.ts";
 
 export type Headers = Readonly<Record<string, string | undefined>>;
 export type ResponseHeaders = Record<string, string>;
@@ -20,7 +21,7 @@ export interface Exchange {
   readonly isClosed: boolean;
   /** Called once, when the answer has been sent to its end or the client is gone. */
   onClose(listener: () => void): void;
-  /** Answers, in one go. */
+  /** Answers. */
   respond(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void;
   /** Sends the headers; the rest goes through the stream. */
   startStream(status: number, headers: ResponseHeaders): Writable;
@@ -148,11 +149,11 @@ export class Http2Exchange implements Exchange {
   respond(status: number, headers: ResponseHeaders, parts: readonly Uint8Array[]): void {
     const stream = this.#stream;
     if (this.isClosed) return;
-    const last = parts.at(-1);
-    stream.respond({ ":status": status, ...lowerCase(headers) }, { endStream: last === undefined });
-    if (last === undefined) return;
-    for (const part of parts.slice(0, -1)) stream.write(part);
-    stream.end(last);
+    const [first] = parts;
+    stream.respond({ ":status": status, ...lowerCase(headers) }, { endStream: first === undefined });
+    if (first === undefined) return;
+    if (parts.length === 1 && first.length <= PIECE_BYTES_MAX) stream.end(first);
+    else endInPieces(stream, parts);
   }
 
   startStream(status: number, headers: ResponseHeaders): Writable {

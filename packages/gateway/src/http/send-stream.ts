@@ -1,5 +1,6 @@
 import type { Clock } from "@millrace/util";
 import type { Writable } from "node:stream";
+import { piecesOf } from "./pieces.ts";
 
 export type StreamEnd =
   { readonly kind: "done" | "closed" | "stalled" } | { readonly kind: "failed"; readonly error: unknown };
@@ -15,11 +16,13 @@ export async function sendStream(
   stallTimeoutMs: number,
 ): Promise<StreamEnd> {
   try {
-    for await (const piece of pieces) {
-      if (isOver(writable)) return { kind: "closed" };
-      if (writable.write(piece)) continue;
-      const room = await roomOrEnd(writable, clock, stallTimeoutMs);
-      if (room !== "room") return { kind: room };
+    for await (const whole of pieces) {
+      for (const piece of piecesOf(whole)) {
+        if (isOver(writable)) return { kind: "closed" };
+        if (writable.write(piece)) continue;
+        const room = await roomOrEnd(writable, clock, stallTimeoutMs);
+        if (room !== "room") return { kind: room };
+      }
     }
     return { kind: "done" };
   } catch (error) {

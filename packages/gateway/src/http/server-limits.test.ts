@@ -265,6 +265,40 @@ describe("O15: more than fits at once", () => {
     for (const socket of held) socket.destroy();
   });
 
+  test("an HTTP/2 session lets new requests in, however many large answers its client has not read yet", async () => {
+    const page = Buffer.alloc(10_000_000, "x");
+    await start({}, ({ operation }) => {
+      if (operation === "ListShards") return Promise.resolve({ status: 200, body: Buffer.from("{}") });
+      if (operation === "GetRecords") return Promise.resolve({ status: 200, body: [Buffer.from("{"), page, page] });
+      const stream = (async function* () {
+        yield await Promise.resolve(page);
+      })();
+      return Promise.resolve({ contentType: "application/vnd.amazon.eventstream", stream });
+    });
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    const ask = (operation: string): http2.ClientHttp2Stream =>
+      session
+        .request({
+          ...{ ":method": "POST", "content-type": "application/x-amz-json-1.1" },
+          ...{ "x-amz-target": `Kinesis_20131202.${operation}`, "x-amz-date": "x" },
+          authorization: "A Credential=a,SignedHeaders=b,Signature=c",
+        })
+        .end("{}");
+    const unread = ["GetRecords", "SubscribeToShard"].flatMap((operation) =>
+      Array.from({ length: 8 }, () => ask(operation)),
+    );
+    await Promise.all(unread.map((stream) => new Promise((resolve) => stream.once("response", resolve))));
+    const sizeOf = async (stream: http2.ClientHttp2Stream): Promise<number> => {
+      let sizeBytes = 0;
+      for await (const chunk of stream) sizeBytes += (chunk as Buffer).length;
+      return sizeBytes;
+    };
+    expect(await sizeOf(ask("ListShards"))).toBe(2);
+    const sizes = await Promise.all(unread.map(sizeOf));
+    expect(sizes).toEqual([...Array(8).fill(2 * page.length + 1), ...Array(8).fill(page.length)]);
+    session.destroy();
+  }, 30_000);
+
   test("O13: a subscriber that does not read holds back its producer, not memory", async () => {
     let produced = 0;
     let isEnded = false;

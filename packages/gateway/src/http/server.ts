@@ -13,6 +13,7 @@ import type { ApiHandler } from "./api-types.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { Http1Exchange, Http2Exchange, type Exchange } from "./exchange.ts";
 import { keepSessionAlive } from "./http2-sessions.ts";
+import { PIECE_BYTES_MAX } from "./pieces.ts";
 import { RequestIds } from "./request-ids.ts";
 import { serve, type ActiveRequest, type Refused, type ServeContext } from "./serve.ts";
 import { sniff } from "./sniffer.ts";
@@ -273,7 +274,7 @@ class ApiServer implements HttpServer {
         enablePush: false,
       },
       maxHeaderListPairs: limits.headersMax + 4,
-      maxSessionMemory: 32,
+      maxSessionMemory: 32 + Math.ceil((2 * limits.http2StreamsMax * PIECE_BYTES_MAX) / MIB),
       maxSettings: 32,
       maxOutstandingPings: 10,
     });
