@@ -34,3 +34,12 @@ export const BROKER_CHANNEL_OPTIONS: ChannelOptions = {
   // The default of 64 KiB makes a 1 MiB frame wait for many round trips.
   "grpc-node.flow_control_window": 8 * MIB,
 };
+
+/**
+ * For subscriptions, of which there may be one a shard, none of whose readers need take what comes: so much of it is held here for each, and
+ * the window of a connection is that of all of its streams.
+ */
+export const SUBSCRIPTION_CHANNEL_OPTIONS: ChannelOptions = {
+  ...BROKER_CHANNEL_OPTIONS,
+  "grpc-node.flow_control_window": MIB,
+};

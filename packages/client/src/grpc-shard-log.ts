@@ -9,7 +9,7 @@ import {
 import { type NodeCredentials, PLAIN_TEXT, type RawFrame, ShardLog, type ShardLogClient } from "@millrace/proto";
 import { errorMessage } from "@millrace/util";
 import { cancelSoon } from "./cancel-soon.ts";
-import { BROKER_CHANNEL_OPTIONS } from "./channel-options.ts";
+import { BROKER_CHANNEL_OPTIONS, SUBSCRIPTION_CHANNEL_OPTIONS } from "./channel-options.ts";
 import {
   type ConnectionListener,
   type ConnectShardLog,
@@ -20,7 +20,7 @@ import {
   type ShardLogConnection,
 } from "./network.ts";
 
-/** A broker over gRPC: a channel of its own, so that its connection is this object's and nobody else's. */
+/** A broker over gRPC: channels of its own, so that its connections are this object's and nobody else's. */
 export function connectShardLogOverGrpc({ channel }: NodeCredentials = PLAIN_TEXT): ConnectShardLog {
   return (address, listener) => new GrpcShardLogConnection(address, channel, listener);
 }
@@ -31,6 +31,9 @@ interface Cancellable {
 
 class GrpcShardLogConnection implements ShardLogConnection {
   readonly #client: ShardLogClient;
+  readonly #connectSubscriptions: () => ShardLogClient;
+  /** Once there is one. It comes and goes with the other: whether the broker is there is seen by that one. */
+  #subscriptions: ShardLogClient | undefined;
   readonly #listener: ConnectionListener;
   readonly #calls = new Set<Cancellable>();
   #wasUp = false;
@@ -38,6 +41,7 @@ class GrpcShardLogConnection implements ShardLogConnection {
 
   constructor(address: string, credentials: ChannelCredentials, listener: ConnectionListener) {
     this.#client = new ShardLog(address, credentials, BROKER_CHANNEL_OPTIONS);
+    this.#connectSubscriptions = () => new ShardLog(address, credentials, SUBSCRIPTION_CHANNEL_OPTIONS);
     this.#listener = listener;
     // The channel starts to connect, and tells of it in a later turn.
     setImmediate(() => this.#follow());
@@ -57,7 +61,8 @@ class GrpcShardLogConnection implements ShardLogConnection {
   }
 
   subscribe(groupId: number, fromOffset: number): FrameSource {
-    const call = buffering(1, () => this.#client.subscribe({ groupId, fromOffset })) as ClientReadableStream<RawFrame>;
+    const client = (this.#subscriptions ??= this.#connectSubscriptions());
+    const call = buffering(1, () => client.subscribe({ groupId, fromOffset })) as ClientReadableStream<RawFrame>;
     this.#calls.add(call);
     // The iterator throws it; without a listener, one that comes before or after the iteration would end the process.
     call.on("error", () => undefined);
@@ -83,6 +88,7 @@ class GrpcShardLogConnection implements ShardLogConnection {
     for (const call of this.#calls) cancelSoon(call);
     this.#calls.clear();
     this.#client.close();
+    this.#subscriptions?.close();
   }
 
   /** Until it is up, and from there until it is not: gRPC would reconnect, we do not let it. */
