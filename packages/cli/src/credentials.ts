@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
-import { errorMessage, type Logger } from "@millrace/util";
+import { readFileSync } from "node:fs";
+import type { Logger } from "@millrace/util";
+import { watchFiles } from "./watch-files.ts";
 
 /** Access keys of a credentials file: a JSON list of {accessKeyId, secretAccessKey, sessionToken?, accountId?}. */
 export interface Credential {
@@ -13,35 +14,18 @@ export interface CredentialsProvider {
   secretFor(accessKeyId: string): Credential | undefined;
 }
 
-const CHECK_INTERVAL_MS = 1_000;
-
 /**
  * Reads the file now (an unreadable one stops the start) and again when it changes, so that keys rotate without a
  * restart. A later broken version is logged and the last good one stays.
  */
 export function watchCredentials(path: string, logger: Logger): CredentialsProvider {
   let keys = readCredentials(path);
-  let modifiedMs = statSync(path).mtimeMs;
-  let checkedMs = performance.now();
-  const refresh = (): void => {
-    if (performance.now() - checkedMs < CHECK_INTERVAL_MS) return;
-    checkedMs = performance.now();
-    try {
-      const now = statSync(path).mtimeMs;
-      if (now === modifiedMs) return;
-      modifiedMs = now;
-      keys = readCredentials(path);
-      logger.info({ path, keys: keys.size }, "credentials file read again");
-    } catch (error) {
-      logger.error({ path, error: errorMessage(error) }, "credentials file not usable: the last good one stays");
-    }
+  const take = (): { keys: number } => {
+    keys = readCredentials(path);
+    return { keys: keys.size };
   };
-  return {
-    secretFor(accessKeyId: string): Credential | undefined {
-      refresh();
-      return keys.get(accessKeyId);
-    },
-  };
+  watchFiles({ paths: [path], logger, what: "credentials file", fields: { path }, take });
+  return { secretFor: (accessKeyId) => keys.get(accessKeyId) };
 }
 
 /** @throws Error that says what is wrong with the file */

@@ -1,10 +1,11 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { errorMessage, type Logger } from "@millrace/util";
 import { Gauge, type Registry } from "prom-client";
+import { watchFiles } from "./watch-files.ts";
 
-const CHECK_EVERY_MS = 1_000;
+const EXPIRY_CHECK_EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Left of a certificate that should have been renewed by now. */
 const SOON_MS = 7 * DAY_MS;
@@ -49,32 +50,29 @@ export interface TlsWatch {
 
 /** Tells of new material, so that certificates are renewed without a restart, and says when nobody renewed them in time. */
 export function watchTls({ files, logger, use, expiry, changed }: TlsWatch): void {
-  const paths = [files.certificate, files.key, ...(files.ca === undefined ? [] : [files.ca])];
-  const stampOf = (): string => paths.map((path) => statSync(path).mtimeMs).join(" ");
-  let known = stampOf();
-  let expiresAtMs = expiresAt(readTls(files));
-  expiry.is(use, expiresAtMs);
-  const warn = warnOnce(files.certificate, use, logger);
-  warn(expiresAtMs);
-  const timer = setInterval(() => {
-    try {
-      const now = stampOf();
-      if (now === known) {
-        warn(expiresAtMs);
-        return;
-      }
-      known = now;
-      const material = readTls(files);
-      changed(material);
-      expiresAtMs = expiresAt(material);
-      expiry.is(use, expiresAtMs);
-      logger.info({ certificate: files.certificate, use }, "certificate read again");
-    } catch (error) {
-      // Half of a pair may be there: the next look sees the other half, for its time is another one.
-      logger.error({ use, error: errorMessage(error) }, "certificate not usable: the last good one stays");
-    }
-  }, CHECK_EVERY_MS);
-  timer.unref();
+  const { certificate, key, ca } = files;
+  const warn = warnOnce(certificate, use, logger);
+  let expiresAtMs = 0;
+  const note = (material: TlsMaterial): void => {
+    expiresAtMs = expiresAt(material);
+    expiry.is(use, expiresAtMs);
+    warn(expiresAtMs);
+  };
+  note(readTls(files));
+  const take = (): { certificate: string } => {
+    const material = readTls(files);
+    changed(material);
+    note(material);
+    return { certificate };
+  };
+  watchFiles({
+    paths: [certificate, key, ...(ca === undefined ? [] : [ca])],
+    logger,
+    what: "certificate",
+    fields: { use },
+    take,
+  });
+  setInterval(() => warn(expiresAtMs), EXPIRY_CHECK_EVERY_MS).unref();
 }
 
 function expiresAt({ cert }: TlsMaterial): number {
