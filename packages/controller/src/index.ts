@@ -9,6 +9,7 @@ export {
   type ControllerTuning,
   type InitialSettings,
 } from "./node.ts";
+export { refusalOfRecovery } from "./decisions/rehearse-recovery.ts";
 export type { CommandReport } from "./pending-commands.ts";
 export { type Backup, type BackupHeader, decodeBackup, encodeBackup } from "./restore/backup-file.ts";
 export { readControllerFolder, writeControllerFolder } from "./restore/controller-folder.ts";

@@ -91,6 +91,7 @@ const healed = (): Promise<void> =>
 test("O21: two of three brokers are lost with their disks; the third one's records are kept and writing goes on", async () => {
   const before = [await put("a"), await put("b")];
   await expect(recover("--accept-data-loss")).rejects.toThrow("no shard was recovered");
+  await expect(recover()).rejects.toThrow("nothing would be");
   await kill("broker-1");
   // Moments of silence are no loss: a majority is there.
   await expect(recover("--accept-data-loss")).rejects.toThrow("no shard was recovered");
@@ -102,6 +103,8 @@ test("O21: two of three brokers are lost with their disks; the third one's recor
   // What it knows to be committed can be read meanwhile: the last of it may be missing.
   expect((await firstPage()).slice(0, 2)).toEqual(["a", "b"]);
 
+  const { stdout: rehearsed } = await recover().catch((error: { stdout: string }) => error);
+  expect(rehearsed).toContain("shardId-000000000000: would be recovered from broker-3");
   await expect(recover()).rejects.toThrow("--accept-data-loss");
   let said = "";
   await eventually(

@@ -1,16 +1,15 @@
-import { connectControllers, type ControllerConnection } from "@millrace/client";
-import type { NodeCredentials, NodeStatus } from "@millrace/proto";
-import { errorMessage, realWorld, silentLogger } from "@millrace/util";
+import type { ControllerConnection } from "@millrace/client";
+import type { NodeStatus } from "@millrace/proto";
+import { realWorld } from "@millrace/util";
+import type { ControllersTarget } from "../controllers-of.ts";
+import { newCommandId, withControllers } from "../reach-controllers.ts";
 
 const TIMEOUT_MS = 5_000;
 const POLL_EVERY_MS = 500;
 
 export type BrokerAction = "drain" | "undrain" | "remove";
 
-export interface BrokerTarget {
-  /** host:port */
-  readonly controllers: readonly string[];
-  readonly nodeCredentials?: NodeCredentials | undefined;
+export interface BrokerTarget extends ControllersTarget {
   /** Waits until a broker that drains has nothing left. */
   readonly wait: boolean;
   /** Lines for people, as things go on. */
@@ -19,24 +18,16 @@ export interface BrokerTarget {
 
 /** Takes a broker's replicas away, lets it have some again, or forgets it. @throws Error in words for people */
 export async function changeBroker(target: BrokerTarget, action: BrokerAction, brokerId: string): Promise<void> {
-  const { clock, random } = realWorld();
-  const { controllers: addresses, nodeCredentials } = target;
-  const controllers = connectControllers({ addresses, clock, random, logger: silentLogger, nodeCredentials });
-  try {
+  await withControllers(target, async (controllers) => {
     const command =
       action === "remove"
         ? ({ removeBroker: { nodeId: brokerId } } as const)
         : ({ setBrokerState: { nodeId: brokerId, state: action === "drain" ? "DRAINING" : "UP" } } as const);
-    const commandId = random.bytes(16).toString("hex");
-    const { error } = await controllers.execute({ commandId, ...command }, { timeoutMs: TIMEOUT_MS });
+    const { error } = await controllers.execute({ commandId: newCommandId(), ...command }, { timeoutMs: TIMEOUT_MS });
     if (error !== null) throw new Error(error.message);
     target.say(DONE[action](brokerId));
     if (action === "drain" && target.wait) await untilDrained(controllers, brokerId, target);
-  } catch (error) {
-    throw new Error(errorMessage(error), { cause: error });
-  } finally {
-    controllers.close();
-  }
+  });
 }
 
 const DONE: Record<BrokerAction, (brokerId: string) => string> = {

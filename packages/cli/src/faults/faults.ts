@@ -1,13 +1,10 @@
-import { connectControllers, type ControllerConnection } from "@millrace/client";
-import type { Faults, NodeCredentials } from "@millrace/proto";
-import { errorMessage, realWorld, silentLogger } from "@millrace/util";
+import type { Faults } from "@millrace/proto";
+import type { ControllersTarget } from "../controllers-of.ts";
+import { newCommandId, withControllers } from "../reach-controllers.ts";
 
 const TIMEOUT_MS = 5_000;
 
-export interface FaultsTarget {
-  /** host:port */
-  readonly controllers: readonly string[];
-  readonly nodeCredentials?: NodeCredentials | undefined;
+export interface FaultsTarget extends ControllersTarget {
   readonly accountId: string;
   readonly region: string;
 }
@@ -20,34 +17,14 @@ export interface StreamFaultsSummary {
 }
 
 /** Replaces all faults of a stream; none when all are zero. @throws Error in words for people */
-export async function setFaults(
-  { controllers: addresses, nodeCredentials, accountId, region }: FaultsTarget,
-  name: string,
-  faults: Faults,
-): Promise<void> {
-  await withControllers({ addresses, nodeCredentials }, async (controllers, commandId) => {
+export async function setFaults(target: FaultsTarget, name: string, faults: Faults): Promise<void> {
+  const { accountId, region } = target;
+  await withControllers(target, async (controllers) => {
     const key = { accountId, region, name };
-    const { error } = await controllers.execute(
-      { commandId, updateStream: { key, faults } },
-      { timeoutMs: TIMEOUT_MS },
-    );
+    const command = { commandId: newCommandId(), updateStream: { key, faults } };
+    const { error } = await controllers.execute(command, { timeoutMs: TIMEOUT_MS });
     if (error !== null) throw new Error(`stream ${name} of account ${accountId} in ${region}: ${error.message}`);
   });
-}
-
-async function withControllers(
-  where: { readonly addresses: readonly string[]; readonly nodeCredentials: NodeCredentials | undefined },
-  run: (controllers: ControllerConnection, commandId: string) => Promise<void>,
-): Promise<void> {
-  const { clock, random } = realWorld();
-  const controllers = connectControllers({ ...where, clock, random, logger: silentLogger });
-  try {
-    await run(controllers, random.bytes(16).toString("hex"));
-  } catch (error) {
-    throw new Error(errorMessage(error), { cause: error });
-  } finally {
-    controllers.close();
-  }
 }
 
 /** `orders: 20 % throttled, 100 ms slower` */

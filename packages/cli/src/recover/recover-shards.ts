@@ -1,7 +1,9 @@
-import { ClusterMetadata, connectControllers, type ControllerConnection, MetadataWatcher } from "@millrace/client";
+import { ClusterMetadata, type ControllerConnection, MetadataWatcher } from "@millrace/client";
+import { refusalOfRecovery } from "@millrace/controller";
 import { formatShardId, type Shard } from "@millrace/proto";
-import { errorMessage, realWorld, silentLogger } from "@millrace/util";
+import { realWorld, silentLogger } from "@millrace/util";
 import type { ControllersTarget } from "../controllers-of.ts";
+import { newCommandId, withControllers } from "../reach-controllers.ts";
 import { describeTail } from "./shard-tail.ts";
 
 export interface RecoverOptions extends ControllersTarget {
@@ -16,7 +18,7 @@ export interface RecoverOptions extends ControllersTarget {
   readonly say: (line: string) => void;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 const COMMAND_TIMEOUT_MS = 10_000;
 
 const WARNING = `UNSAFE: a shard is recovered from one replica alone.
@@ -26,10 +28,15 @@ Once recovered, what they still have of these shards is thrown away when they re
 
 /** One shard, or those of a stream that need it. @throws Error in words for people */
 export async function recoverShards(options: RecoverOptions): Promise<void> {
-  const { controllers: addresses, nodeCredentials, accountId, region, stream, from, say } = options;
+  await withControllers(options, (controllers) => recoverBy(controllers, options));
+}
+
+async function recoverBy(controllers: ControllerConnection, options: RecoverOptions): Promise<void> {
+  const { nodeCredentials, accountId, region, stream, from, say } = options;
   const { clock, random } = realWorld();
   const base = { clock, random, logger: silentLogger, nodeCredentials };
-  const controllers = connectControllers({ ...base, addresses });
+  // First: it says why when it is not answered.
+  const { state } = await controllers.backup({ timeoutMs: CONNECT_TIMEOUT_MS });
   const metadata = new ClusterMetadata({ clock });
   const watcher = new MetadataWatcher({ controllers, metadata });
   try {
@@ -39,7 +46,10 @@ export async function recoverShards(options: RecoverOptions): Promise<void> {
     const shards = view.stream.shards.filter(({ number }) => options.shard === undefined || number === options.shard);
     if (shards.length === 0) throw new Error(`${stream} has no shard ${options.shard}`);
     say(WARNING);
-    if (!options.acceptDataLoss) throw new Error("Nothing was done: give --accept-data-loss if that is what you want.");
+    if (!options.acceptDataLoss) {
+      rehearse(Buffer.from(state), shards, options);
+      throw new Error("Nothing was done: give --accept-data-loss if that is what you want.");
+    }
     let recovered = 0;
     for (const shard of shards) {
       const refusal = await recover(controllers, shard, from);
@@ -53,12 +63,22 @@ export async function recoverShards(options: RecoverOptions): Promise<void> {
     }
     if (recovered === 0) throw new Error("no shard was recovered");
     say(`${recovered} of ${shards.length} shards recovered; new replicas are made as brokers of other zones are up`);
-  } catch (error) {
-    throw new Error(errorMessage(error), { cause: error });
   } finally {
     watcher.close();
-    controllers.close();
   }
+}
+
+/** What would be done, by the decision itself. @throws Error when it would be nothing */
+function rehearse(state: Buffer, shards: readonly Shard[], { from, say }: RecoverOptions): void {
+  let wouldBe = 0;
+  for (const { number, groupId } of shards) {
+    const refusal = refusalOfRecovery(state, groupId, from);
+    if (refusal === undefined) wouldBe++;
+    say(
+      `${formatShardId(number)}: would be ${refusal === undefined ? `recovered from ${from}` : `untouched: ${refusal}`}`,
+    );
+  }
+  if (wouldBe === 0) throw new Error("Nothing was done, and nothing would be.");
 }
 
 /** Why it was refused; undefined when it is done. */
@@ -67,8 +87,7 @@ async function recover(
   { groupId }: Shard,
   survivor: string,
 ): Promise<string | undefined> {
-  const commandId = realWorld().random.bytes(16).toString("hex");
-  const command = { commandId, recoverShard: { groupId, survivor } };
+  const command = { commandId: newCommandId(), recoverShard: { groupId, survivor } };
   const { error } = await controllers.execute(command, { timeoutMs: COMMAND_TIMEOUT_MS });
   return error?.message;
 }

@@ -1,26 +1,18 @@
 import { renameSync, writeFileSync } from "node:fs";
-import { connectControllers } from "@millrace/client";
 import { encodeBackup } from "@millrace/controller";
-import { errorMessage, realWorld, silentLogger } from "@millrace/util";
 import type { ControllersTarget } from "../controllers-of.ts";
+import { withControllers } from "../reach-controllers.ts";
 
 const TIMEOUT_MS = 10_000;
 
 /** The metadata of a cluster that runs, in one file. @throws Error in words for people */
 export async function backup(target: ControllersTarget, out: string, say: (line: string) => void): Promise<void> {
-  const { clock, random } = realWorld();
-  const { controllers: addresses, nodeCredentials } = target;
-  const controllers = connectControllers({ addresses, clock, random, logger: silentLogger, nodeCredentials });
-  try {
+  await withControllers(target, async (controllers) => {
     const { clusterId, version, state } = await controllers.backup({ timeoutMs: TIMEOUT_MS });
     const bytes = encodeBackup({ clusterId, version, state: Buffer.from(state) }, new Date());
     // It has the key that seals iterators.
     writeFileSync(`${out}.new`, bytes, { mode: 0o600, flush: true });
     renameSync(`${out}.new`, out);
     say(`${out}: metadata of ${clusterId}, version ${version}, ${bytes.length} bytes`);
-  } catch (error) {
-    throw new Error(errorMessage(error), { cause: error });
-  } finally {
-    controllers.close();
-  }
+  });
 }

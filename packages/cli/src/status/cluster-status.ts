@@ -1,9 +1,9 @@
-import { connectControllers, type ControllerConnection } from "@millrace/client";
 import { drainProgress } from "../brokers/brokers.ts";
 import type { ClusterStatus as ControllerStatus, NodeCredentials, NodeStatus } from "@millrace/proto";
 import type { StreamFaultsSummary } from "../faults/faults.ts";
-import { errorMessage, realWorld, silentLogger } from "@millrace/util";
+import { errorMessage } from "@millrace/util";
 import { credentialsFor } from "../peer-tls.ts";
+import { withControllers } from "../reach-controllers.ts";
 import type { PeerTlsOptions } from "../peer-tls-options.ts";
 import { type ClusterNode, isAlive, readClusterFile } from "../launcher/cluster-file.ts";
 
@@ -138,18 +138,13 @@ const addressesOf = (nodes: readonly ClusterNode[]): string[] =>
 
 /** @returns words for people when none of them answers */
 export async function askControllers(
-  addresses: readonly string[],
+  controllers: readonly string[],
   findCredentials: () => NodeCredentials | undefined,
 ): Promise<ControllerStatus | string> {
-  const { clock, random } = realWorld();
-  let controllers: ControllerConnection | undefined;
   try {
-    const nodeCredentials = findCredentials();
-    controllers = connectControllers({ addresses, clock, random, logger: silentLogger, nodeCredentials });
-    return await controllers.status({ timeoutMs: CONTROLLER_TIMEOUT_MS });
+    const target = { controllers, nodeCredentials: findCredentials() };
+    return await withControllers(target, (connection) => connection.status({ timeoutMs: CONTROLLER_TIMEOUT_MS }));
   } catch (error) {
     return `the controllers did not answer: ${errorMessage(error)}`;
-  } finally {
-    controllers?.close();
   }
 }

@@ -22,20 +22,23 @@ export function statusTable(status: ClusterSummary): string {
       .filter((text) => text !== "")
       .join("; "),
   ]);
-  const facts = [
-    ...(status.endpoint === undefined ? [] : [`endpoint ${status.endpoint}`]),
-    `${status.streams} streams`,
-    `${status.underReplicatedShards} under-replicated shards`,
-    ...(status.leaderlessShards > 0 ? [`${status.leaderlessShards} shards without a leader`] : []),
-  ];
+  // Nobody could be asked: zeros would read as "all is well".
+  const figures =
+    status.problem !== undefined
+      ? []
+      : [
+          `${status.streams} streams`,
+          `${status.underReplicatedShards} under-replicated shards`,
+          ...(status.leaderlessShards > 0 ? [`${status.leaderlessShards} shards without a leader`] : []),
+        ];
+  const facts = [...(status.endpoint === undefined ? [] : [`endpoint ${status.endpoint}`]), ...figures];
   const kept = status.inMemory === true ? "in memory, gone when the process ends" : "on one disk";
   return [
     ...(status.mode === "single"
       ? [`NOT REPLICATED: one process holds the only copy of every record, ${kept}`, ""]
       : []),
-    ...columns(header, rows),
-    "",
-    facts.join(", "),
+    ...(rows.length === 0 ? [] : [...columns(header, rows), ""]),
+    ...(facts.length === 0 ? [] : [facts.join(", ")]),
     ...status.faults.map((each) => `FAULTS ARE REHEARSED on ${describeFaults(each)}`),
     ...(status.problem === undefined ? [] : [status.problem]),
   ].join("\n");

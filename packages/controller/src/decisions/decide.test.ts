@@ -1,7 +1,18 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ClusterState } from "../state/cluster-state.ts";
-import { cluster, command, create, DEFAULTS, key, nodeId, register, remove, scale } from "../testing/commands.ts";
+import {
+  cluster,
+  command,
+  create,
+  DEFAULTS,
+  key,
+  nodeId,
+  register,
+  remove,
+  scale,
+  ZONES,
+} from "../testing/commands.ts";
 import { decide } from "./decide.ts";
 
 const azOf = (state: ClusterState, nodeId: string): string | undefined => state.brokers.get(nodeId)?.az;
@@ -121,6 +132,18 @@ test("a stream needs three zones, and one broker down does not stop it", () => {
   expect(leaders).not.toContain("broker-az-a-0/1");
   down("az-b");
   expect(decide(state, create("t", 1), 1).result.error?.code).toBe("NOT_ENOUGH_ZONES");
+});
+
+test("a refusal for want of zones counts all zones, and says what their brokers do instead", () => {
+  const state = cluster();
+  const set = (az: string, to: "UP" | "DRAINING" | "DOWN") =>
+    decide(state, command("setBrokerState", { nodeId: nodeId(az), state: to }), 1).result.error;
+  for (const az of ZONES) expect(set(az, "DRAINING")).toBeNull();
+  const refusal = (): string | undefined => decide(state, create("t", 1), 1).result.error?.message;
+  expect(refusal()).toBe("0 of 3 zones have a broker that takes new shards; 3 zones are needed (brokers: 3 draining)");
+  set("az-a", "UP");
+  set("az-b", "DOWN");
+  expect(refusal()).toContain("1 of 3 zones");
 });
 
 test("with a replication factor of 1 one zone is enough", () => {

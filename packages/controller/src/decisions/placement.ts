@@ -29,11 +29,7 @@ export class Placement {
     for (const { nodeId } of newestIncarnations(state)) this.#loads.set(nodeId, { replicas: 0, leaders: 0 });
     this.#zones = zonesOf(state);
     if (!hasEnough(this.#zones, this.#replicationFactor)) {
-      const zonesUp = this.#zones.filter((zone) => zone.isUp).length;
-      throw new Refusal(
-        "NOT_ENOUGH_ZONES",
-        `${zonesUp} of ${this.#zones.length} zones have a broker that is up; ${this.#replicationFactor} zones are needed`,
-      );
+      throw new Refusal("NOT_ENOUGH_ZONES", whyNotEnough(state, this.#zones));
     }
     for (const stream of state.streams.values()) {
       for (const { replicas } of shardsOf(stream)) this.#count(replicas);
@@ -91,6 +87,19 @@ function zonesOf(state: ClusterState): Zone[] {
     const up = all.filter((broker) => broker.state === "UP");
     return { az, brokers: up.length > 0 ? up : all, isUp: up.length > 0 };
   });
+}
+
+function whyNotEnough(state: ClusterState, zones: readonly Zone[]): string {
+  const brokers = newestIncarnations(state);
+  const zonesUp = zones.filter((zone) => zone.isUp).length;
+  const zonesKnown = new Set(brokers.map(({ az }) => az)).size;
+  const numberOf = (what: BrokerRecord["state"]): number => brokers.filter(({ state: is }) => is === what).length;
+  const others = [
+    { count: numberOf("DRAINING"), are: "draining" },
+    { count: numberOf("DOWN"), are: "down" },
+  ].flatMap(({ count, are }) => (count === 0 ? [] : [`${count} ${are}`]));
+  const why = others.length === 0 ? "" : ` (brokers: ${others.join(", ")})`;
+  return `${zonesUp} of ${zonesKnown} zones have a broker that takes new shards; ${state.replicationFactor} zones are needed${why}`;
 }
 
 function hasEnough(zones: readonly Zone[], replicationFactor: number): boolean {

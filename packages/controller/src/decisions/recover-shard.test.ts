@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { cluster, command, create, nodeId, ZONES } from "../testing/commands.ts";
 import { decide } from "./decide.ts";
+import { refusalOfRecovery } from "./rehearse-recovery.ts";
 
 const [A, B, C] = ZONES.map((az) => nodeId(az)) as [string, string, string];
 
@@ -50,4 +51,17 @@ test("a forgotten one is a replica again when it has thrown the old one away", (
   decide(state, command("replicaDropped", { groupId, nodeId: A }), 1);
   expect(shard().forgotten).toEqual([C]);
   expect(shard().replicas).toContain(A);
+});
+
+test("a rehearsal says what the decision would, and decides nothing", () => {
+  const { state, groupId, shard } = withStream();
+  const before = shard();
+  const rehearsed = (survivor: string): string | undefined =>
+    refusalOfRecovery(Buffer.from(state.encode()), groupId, survivor);
+  expect(rehearsed("nobody")).toBe("no broker nobody");
+  expect(rehearsed(B)).toContain("3 of 3 replicas are there");
+  down(state, A, C);
+  expect(rehearsed(A)).toContain("is not up");
+  expect(rehearsed(B)).toBeUndefined();
+  expect(shard()).toBe(before);
 });
