@@ -5,12 +5,13 @@ import type { PeerTlsOptions } from "./peer-tls-options.ts";
 
 export interface ControllersOptions extends PeerTlsOptions {
   readonly dataDir: string;
-  readonly controllers?: string;
+  /** host:port of each. */
+  readonly controllers?: readonly string[];
 }
 
 export interface ControllersTarget {
   /** host:port of each. */
-  readonly controllers: string[];
+  readonly controllers: readonly string[];
   /** Plain text when undefined. */
   readonly nodeCredentials: NodeCredentials | undefined;
 }
@@ -19,16 +20,11 @@ export interface ControllersTarget {
 export function controllersOf(options: ControllersOptions): ControllersTarget {
   const file = readClusterFile(options.dataDir);
   const local = file?.nodes.filter(({ role }) => role === "controller");
-  const controllers = splitAddresses(options.controllers) ?? local?.map((node) => node.address) ?? [];
+  const controllers = options.controllers ?? local?.map((node) => node.address) ?? [];
   if (controllers.length === 0) throw new Error(`no cluster in ${options.dataDir}: give --controllers`);
   // A cluster elsewhere has nothing to do with this folder's certificates.
   return {
     controllers,
     nodeCredentials: credentialsFor(options, options.controllers === undefined ? file : undefined),
   };
-}
-
-/** `host:port`, or `id=host:port` as nodes have it. */
-function splitAddresses(text: string | undefined): string[] | undefined {
-  return text?.split(",").map((part) => part.trim().replace(/^[^=]*=/, ""));
 }

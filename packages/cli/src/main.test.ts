@@ -53,11 +53,35 @@ test("a command that cannot be carried out says why in a line", async () => {
     [["status", "--controllers", "127.0.0.1:1", ...missing.slice(0, 2)], "go together"],
     [["status", "--data-dir", directory], "cluster.json is broken"],
     [["up", "--data-dir", directory], "cluster.json is broken"],
+    [["up", "--data-dir", join(directory, "new"), ...missing], "no such file"],
+    [
+      ["recover-shard", "--stream", "s", "--from", "b", "--controllers", "127.0.0.1:1"],
+      "nothing listens at 127.0.0.1:1",
+    ],
     [["start", "--role", "gateway", "--id", "g", "--controllers", "c=h:1", "--az-file", "/missing"], "no such file"],
   ] as const) {
     const { code, stderr } = await refusal(...command);
     expect(code).toBe(1);
     expect(stderr).toContain(words);
     expect(stderr.trim().split("\n")).toHaveLength(1);
+  }
+}, 60_000);
+
+test("a value that cannot be right ends the start at once, and its flag is named", async () => {
+  const gateway = ["start", "--role", "gateway", "--id", "g", "--controllers", "c=h:1"];
+  for (const [command, words] of [
+    [["start", "--single", "--listen", "host:99999"], "'--listen <host:port>' argument 'host:99999'"],
+    [["start", "--single", "--listen", "::1:4567"], "an IPv6 address in brackets"],
+    [["start", "--role", "broker", "--id", "b", "--controllers", "c=h:0"], "'--controllers"],
+    [["start", "--role", "controller", "--id", "x", "--controllers", "c=h:1"], "--id x is none of --controllers"],
+    [[...gateway, "--tls-optional"], "--tls-optional goes with"],
+    [[...gateway, "--tls-key", "k"], "--tls-certificate and --tls-key go together"],
+    [[...gateway, "--listen", "0.0.0.0:4567"], "give --credentials FILE, or --insecure"],
+    [["status", "--controllers", "host"], "'--controllers"],
+  ] as const) {
+    const { code, stderr } = await refusal(...command);
+    expect(code).toBe(1);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('"level"');
   }
 }, 60_000);

@@ -1,129 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { Argument, Command, InvalidArgumentError } from "commander";
+import { Argument, Command } from "commander";
 import type { BrokerAction } from "./brokers/brokers.ts";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
 import type { UpOptions } from "./launcher/up.ts";
-import { DEFAULT_ACCOUNT_ID, type NodeOptions, type Role, ROLES } from "./roles.ts";
+import { type Declared, START_OPTIONS, UP_OPTIONS } from "./node-options.ts";
+import { DEFAULT_ACCOUNT_ID, type NodeOptions, type Role } from "./roles.ts";
 import { addOperations } from "./operations.ts";
-import { address, addressMap, addOptions, controllersOption, integer, type OptionRow, share } from "./options.ts";
-import { addPeerTlsOptions, PEER_TLS_OPTIONS, type PeerTlsOptions } from "./peer-tls-options.ts";
+import { accountId, addOptions, controllersOption, integer, share } from "./options.ts";
+import { addPeerTlsOptions, type PeerTlsOptions } from "./peer-tls-options.ts";
 import type { SingleOptions } from "./single.ts";
 import type { ClusterSummary } from "./status/cluster-status.ts";
-import { parseStreams, readStreamsFile, type StreamDeclaration } from "./streams/stream-declarations.ts";
+import type { StreamDeclaration } from "./streams/stream-declarations.ts";
 import { addVerifyCommand } from "./verify/command.ts";
-
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
-const QUOTAS: OptionRow = {
-  key: "quotas",
-  placeholder: "mode",
-  choices: ["aws", "off"],
-  default: "aws",
-  help: "shard quotas of PROVISIONED streams, set when the cluster is first started: Kinesis's own, or none",
-};
-const DATA_DIR: OptionRow = {
-  key: "dataDir",
-  placeholder: "dir",
-  default: DEFAULT_DATA_DIRECTORY,
-  help: "where everything is kept",
-};
-
-const STREAMS: readonly OptionRow[] = [
-  {
-    key: "streams",
-    placeholder: "name:n,…",
-    parse: declared(parseStreams),
-    help: "streams to make if they are not there: name:shards or name:on-demand, and :48h for the retention",
-  },
-  { key: "streamsFile", placeholder: "file", parse: declared(readStreamsFile), help: "the same as a JSON list" },
-  { key: "region", placeholder: "name", default: "us-east-1", help: "AWS region of those streams" },
-];
-
-interface Declared {
-  readonly streams?: readonly StreamDeclaration[];
-  readonly streamsFile?: readonly StreamDeclaration[];
-}
-
-const UP_OPTIONS: readonly OptionRow[] = [
-  { key: "port", placeholder: "n", default: 4567, parse: integer(1, 65_535), help: "port of the Kinesis endpoint" },
-  DATA_DIR,
-  QUOTAS,
-  ...STREAMS,
-  ...PEER_TLS_OPTIONS,
-  { key: "restart", default: true, help: "leave a node that dies dead" },
-  { key: "zoneNetworks", placeholder: "file", help: "each zone in a network of its own, for tests of partitions" },
-  { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "of the nodes' logs" },
-];
-
-const START_OPTIONS: readonly OptionRow[] = [
-  { key: "single", default: false, help: "all roles in this process, one copy of each record: for laptops and tests" },
-  { key: "memory", default: false, help: "with --single: keep nothing on disk" },
-  {
-    key: "memoryLimitMib",
-    placeholder: "n",
-    default: 1_024,
-    parse: integer(512, 1_048_576),
-    help: "with --memory: records are refused beyond it",
-  },
-  ...STREAMS,
-  { key: "role", placeholder: "roles", parse: roles, help: "controller, broker, gateway, or several with commas" },
-  { key: "id", placeholder: "name", help: "this node's name, unique in the cluster, kept over restarts" },
-  { key: "az", placeholder: "zone", default: "az-a", help: "availability zone" },
-  { key: "azFile", placeholder: "file", help: "a file that holds the availability zone, instead of --az" },
-  {
-    key: "listen",
-    placeholder: "host:port",
-    default: "127.0.0.1:0",
-    parse: address,
-    help: "where the service listens (several roles: the gateway)",
-  },
-  { key: "controllerListen", placeholder: "host:port", parse: address, help: "the controller, of several roles" },
-  { key: "brokerListen", placeholder: "host:port", parse: address, help: "the broker, of several roles" },
-  { key: "advertise", placeholder: "host:port", parse: address, help: "its address as others reach it" },
-  { key: "adminListen", placeholder: "host:port", default: "127.0.0.1:0", parse: address, help: "metrics and health" },
-  DATA_DIR,
-  { key: "controllers", placeholder: "id=host:port,…", parse: addressMap, help: "all controllers of the cluster" },
-  {
-    key: "catchUpMibPerSecond",
-    placeholder: "n",
-    default: 64,
-    parse: integer(1, 100_000),
-    help: "how fast this broker fills replicas that lack old records, all together",
-  },
-  QUOTAS,
-  { key: "credentials", placeholder: "file", help: "access keys to accept (gateway); without it any are" },
-  { key: "tlsCertificate", placeholder: "file", help: "PEM; TLS on the Kinesis endpoint, read again when it changes" },
-  { key: "tlsKey", placeholder: "file", help: "PEM, of the certificate" },
-  { key: "tlsOptional", default: false, help: "clear text on the same port, too" },
-  ...PEER_TLS_OPTIONS,
-  { key: "insecure", default: false, help: "accept any credentials on an address that is not loopback" },
-  { key: "accountId", placeholder: "digits", default: DEFAULT_ACCOUNT_ID, help: "account of keys that name none" },
-  {
-    key: "otlpEndpoint",
-    placeholder: "url",
-    help: "OpenTelemetry traces go there (OTLP/HTTP, :4318); none without it",
-  },
-  { key: "otlpSample", placeholder: "share", default: 1, parse: share, help: "of requests that bring no trace along" },
-  { key: "auditLog", placeholder: "file", help: "who changed what, in a file of its own instead of the log" },
-  { key: "logLevel", placeholder: "level", default: "info", choices: LOG_LEVELS, help: "least severe lines logged" },
-];
-
-function roles(text: string): Role[] {
-  return text.split(",").map((name) => {
-    const role = ROLES.find((candidate) => candidate === name);
-    if (role === undefined) throw new InvalidArgumentError("Roles are controller, broker and gateway.");
-    return role;
-  });
-}
-
-function declared(parse: (text: string) => StreamDeclaration[]): (text: string) => StreamDeclaration[] {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      throw new InvalidArgumentError(`${(error as Error).message}.`);
-    }
-  };
-}
 
 const streamsOf = ({ streams = [], streamsFile = [] }: Declared): StreamDeclaration[] => [...streams, ...streamsFile];
 
@@ -144,11 +32,15 @@ const LOCAL_DATA_DIR = process.env.MILLRACE_DATA_DIR ?? DEFAULT_DATA_DIRECTORY;
 
 /** Errors are words for people here. */
 async function orSay(run: () => Promise<void>): Promise<void> {
+  // The timers of connections let a process end, and it must not while a command waits for one of them.
+  const hold = setInterval(() => undefined, 60_000);
   try {
     await run();
   } catch (error) {
     console.error((error as Error).message);
     process.exitCode = 1;
+  } finally {
+    clearInterval(hold);
   }
 }
 
@@ -222,7 +114,7 @@ addPeerTlsOptions(program.command("status"))
 
 interface StatusOptions extends PeerTlsOptions {
   readonly dataDir: string;
-  readonly controllers?: string;
+  readonly controllers?: readonly string[];
   readonly json?: boolean;
   readonly check?: boolean;
 }
@@ -244,7 +136,7 @@ addPeerTlsOptions(program.command("faults"))
   .option("--data-dir <dir>", "the cluster's data folder", LOCAL_DATA_DIR)
   .addOption(controllersOption())
   .option("--region <name>", "the stream's region", "us-east-1")
-  .option("--account-id <digits>", "the stream's account", DEFAULT_ACCOUNT_ID)
+  .option("--account-id <digits>", "the stream's account", accountId, DEFAULT_ACCOUNT_ID)
   .option("--throttled <share>", "of the records of puts and the calls of GetRecords, 0 to 1", share, 0)
   .option("--internal-failure <share>", "of the calls, 0 to 1", share, 0)
   .option("--expired-iterators <share>", "of the calls of GetRecords, 0 to 1", share, 0)
@@ -267,7 +159,7 @@ addPeerTlsOptions(program.command("faults"))
 
 interface FaultsOptions extends PeerTlsOptions {
   readonly dataDir: string;
-  readonly controllers?: string;
+  readonly controllers?: readonly string[];
   readonly region: string;
   readonly accountId: string;
   readonly throttled: number;
@@ -320,7 +212,7 @@ program
 
 interface BrokerOptions extends PeerTlsOptions {
   readonly dataDir: string;
-  readonly controllers?: string;
+  readonly controllers?: readonly string[];
   readonly wait: boolean;
 }
 

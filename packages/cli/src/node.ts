@@ -5,6 +5,8 @@ import { type AdminServer, type Readiness, startAdminServer } from "./admin-serv
 import { splitAddress } from "./addresses.ts";
 import { makeFolders } from "./folders.ts";
 import type { NodeCredentials } from "@millrace/proto";
+import { checkTogether } from "./check-together.ts";
+import { name } from "./options.ts";
 import { peerTlsFiles } from "./peer-tls-options.ts";
 import { certificateExpiry } from "./tls-files.ts";
 import { type NodeOptions, type Role, ROLES, type RunningRole, startRole, type Surroundings } from "./roles.ts";
@@ -31,9 +33,10 @@ export interface StartedNode {
   readiness(): Readiness;
 }
 
-/** Runs one or several roles in this process until a signal; returns the exit status. */
+/** Runs one or several roles in this process until a signal; returns the exit status. @throws Error for options that do not fit */
 export async function runNode(given: NodeOptions, kind: NodeKind = {}): Promise<number> {
-  const options = given.azFile === undefined ? given : { ...given, az: readFileSync(given.azFile, "utf8").trim() };
+  const options = given.azFile === undefined ? given : { ...given, az: readZone(given.azFile) };
+  checkTogether(options);
   const logger = makeLogger({ node: options.id }, options.logLevel);
   const registry = new Registry();
   registry.setDefaultLabels({ node: options.id, az: options.az });
@@ -90,6 +93,14 @@ export async function runNode(given: NodeOptions, kind: NodeKind = {}): Promise<
   await admin?.close();
   kind.stopped?.();
   return status;
+}
+
+function readZone(file: string): string {
+  try {
+    return name(readFileSync(file, "utf8").trim());
+  } catch (error) {
+    throw new Error(`--az-file ${file}: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 interface Tracing {

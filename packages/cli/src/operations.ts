@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Holder } from "./certs/authority.ts";
 import type { ControllersOptions } from "./controllers-of.ts";
 import { DEFAULT_DATA_DIRECTORY } from "./launcher/cluster-file.ts";
-import { addressMap, controllersOption, integer } from "./options.ts";
+import { accountId, addressMap, controllersOption, integer } from "./options.ts";
 import type { RecoverOptions } from "./recover/recover-shards.ts";
 import { DEFAULT_ACCOUNT_ID } from "./roles.ts";
 import { addPeerTlsOptions } from "./peer-tls-options.ts";
@@ -66,7 +66,7 @@ export function addOperations(program: Command, orSay: (run: () => Promise<void>
     .option("--data-dir <dir>", "the cluster's data folder", DATA_DIR)
     .addOption(controllersOption())
     .option("--region <name>", "the stream's region", "us-east-1")
-    .option("--account-id <digits>", "the stream's account", DEFAULT_ACCOUNT_ID)
+    .option("--account-id <digits>", "the stream's account", accountId, DEFAULT_ACCOUNT_ID)
     .action((options: ControllersOptions & Omit<RecoverOptions, "controllers" | "nodeCredentials" | "say">) =>
       orSay(async () => {
         const { recoverShards } = await import("./recover/recover-shards.ts");

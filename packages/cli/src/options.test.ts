@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { addOptions } from "./options.ts";
+import { accountId, addOptions, addressMap, httpUrl, integer, listening, name, reachable } from "./options.ts";
 
 const ROWS = [
   { key: "insecure", default: false, help: "a flag" },
@@ -41,4 +41,22 @@ describe("a flag's variable", () => {
     vi.stubEnv("MILLRACE_INSECURE", "maybe");
     await expect(optionsOf()).rejects.toThrow("MILLRACE_INSECURE must be true or false");
   });
+});
+
+test.each([
+  [
+    "listening",
+    listening,
+    ["127.0.0.1:0", "[::1]:4567", "node-1.zone_a.svc:65535"],
+    ["h:65536", ":1", "h", "h:", "a b:1", "h:1x"],
+  ],
+  ["reachable", reachable, ["h:1"], ["h:0", "h:-1"]],
+  ["name", name, ["broker-1", "a.b_c:d"], ["", "a b", "a,b", "a=b", "a/b", 'a"b', "a\n", "x".repeat(129)]],
+  ["accountId", accountId, ["000000000000"], ["", "1", "00000000000a"]],
+  ["httpUrl", httpUrl, ["http://h:4318", "https://h"], ["h:4318", "ftp://h", ""]],
+  ["integer", integer(0, 100), ["0", "100"], ["", "0x10", "1e1", "1.0", "101", "-1"]],
+  ["addressMap", addressMap, ["a=h:1,b=h:2"], ["a=h:1,a=h:2", "a=h:1,b=h:1", "h:1", "a=h:0", "=h:1", "a=b=h:1", ""]],
+] as const)("%s takes what can be right, and refuses the rest before anything is started", (_, parse, good, bad) => {
+  for (const text of good) expect(() => parse(text)).not.toThrow();
+  for (const text of bad) expect(() => parse(text), text).toThrow();
 });

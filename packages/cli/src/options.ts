@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { addressProblem } from "./addresses.ts";
 
 /** One row makes the flag, its MILLRACE_… variable, its key in the config file, its bounds and its line of help. */
 export interface OptionRow {
@@ -15,7 +16,7 @@ export interface OptionRow {
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max) {
+    if (!/^-?\d+$/.test(text.trim()) || value < min || value > max) {
       throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     }
     return value;
@@ -29,20 +30,60 @@ export function share(text: string): number {
   return value;
 }
 
-/** `id=host:port,id=host:port` */
+/** `id=host:port,id=host:port`, each id and each address once. */
 export function addressMap(text: string): Map<string, string> {
   const addresses = new Map<string, string>();
   for (const part of text.split(",")) {
-    const match = /^([^=\s]+)=(\S+:\d+)$/.exec(part.trim());
-    if (match === null) throw new InvalidArgumentError("It must look like id=host:port,id=host:port.");
-    addresses.set(match[1] as string, match[2] as string);
+    const [id = "", to = "", ...rest] = part.trim().split("=");
+    if (id === "" || to === "" || rest.length > 0) {
+      throw new InvalidArgumentError("It must look like id=host:port,id=host:port.");
+    }
+    if (addresses.has(name(id))) throw new InvalidArgumentError(`"${id}" is there twice.`);
+    if ([...addresses.values()].includes(to)) throw new InvalidArgumentError(`${to} is there twice.`);
+    addresses.set(id, reachable(to));
   }
   return addresses;
 }
 
-/** `host:port` */
-export function address(text: string): string {
-  if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError("It must look like host:port.");
+/** `host:port` or `id=host:port`, with commas: for those who need to know no ids. */
+export function addressList(text: string): string[] {
+  return text.split(",").map((part) => reachable(part.trim().replace(/^[^=]*=/, "")));
+}
+
+/** `host:port` of somebody else. */
+export function reachable(text: string): string {
+  return checkedAddress(text, 1);
+}
+
+/** `host:port` to listen at; port 0 is any that is free. */
+export function listening(text: string): string {
+  return checkedAddress(text, 0);
+}
+
+function checkedAddress(text: string, portMin: 0 | 1): string {
+  const problem = addressProblem(text, portMin);
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
+  return text;
+}
+
+/** Of a node or a zone: it stands in lists, labels and log lines. */
+export function name(text: string): string {
+  if (!/^[^\s,=/\\"\p{Cc}]{1,128}$/u.test(text)) {
+    throw new InvalidArgumentError("A name has 1 to 128 characters, and no spaces, commas, quotes, slashes or '='.");
+  }
+  return text;
+}
+
+/** An AWS account. */
+export function accountId(text: string): string {
+  if (!/^\d{12}$/.test(text)) throw new InvalidArgumentError("It must be 12 digits.");
+  return text;
+}
+
+export function httpUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:\/\//.test(text)) {
+    throw new InvalidArgumentError("It must be a URL, http://host:port.");
+  }
   return text;
 }
 
@@ -130,4 +171,6 @@ export const controllersOption = (): Option =>
   new Option(
     "--controllers <addresses>",
     "host:port of the controllers, with commas, of a cluster elsewhere (id=host:port, as nodes have it, too)",
-  ).env("MILLRACE_CONTROLLERS");
+  )
+    .env("MILLRACE_CONTROLLERS")
+    .argParser(addressList);

@@ -85,8 +85,8 @@ export function listenAddress(role: Role, options: NodeOptions): string {
   }
 }
 
-/** @throws Error for half a pair */
-function tlsFiles({ tlsCertificate, tlsKey }: NodeOptions): TlsFiles | undefined {
+/** Of the Kinesis endpoint. @throws Error for half a pair */
+export function endpointTlsFiles({ tlsCertificate, tlsKey }: NodeOptions): TlsFiles | undefined {
   if (tlsCertificate === undefined && tlsKey === undefined) return undefined;
   if (tlsCertificate === undefined || tlsKey === undefined) {
     throw new Error("--tls-certificate and --tls-key go together");
@@ -148,17 +148,11 @@ export async function startRole(
       });
     }
     case "gateway": {
-      const { host } = splitAddress(common.listen);
-      if (!isLoopback(host) && options.credentials === undefined && !options.insecure) {
-        throw new Error(
-          `refusing to listen on ${common.listen} with any credentials accepted: give --credentials FILE, or --insecure`,
-        );
-      }
       const { startGateway } = await import("@millrace/gateway");
       const { readTls, watchTls } = await import("./tls-files.ts");
       const credentials =
         options.credentials === undefined ? undefined : watchCredentials(options.credentials, shared.logger);
-      const files = tlsFiles(options);
+      const files = endpointTlsFiles(options);
       const gateway = await startGateway({
         ...common,
         controllers,

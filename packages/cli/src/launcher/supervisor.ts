@@ -6,6 +6,9 @@ const RESTART_DELAY_MS = 500;
 const RESTART_DELAY_MAX_MS = 10_000;
 /** A node that ran this long starts again without a longer and longer wait. */
 const HEALTHY_AFTER_MS = 20_000;
+/** As pino numbers it. */
+const LEVEL_ERROR = 50;
+const LAST_WORDS_MAX = 4_096;
 
 export interface NodeProcessOptions {
   readonly id: string;
@@ -35,6 +38,7 @@ export class NodeProcess {
   #stopping = false;
   #delayMs = RESTART_DELAY_MS;
   #startedAt = 0;
+  #lastWords = "";
 
   constructor(options: NodeProcessOptions) {
     this.#options = options;
@@ -55,6 +59,10 @@ export class NodeProcess {
       detached: true, // Ctrl-C goes to the launcher only; it stops the nodes in order
     });
     child.stderr?.pipe(this.#log, { end: false });
+    this.#lastWords = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      this.#lastWords = `${this.#lastWords}${chunk.toString()}`.slice(-LAST_WORDS_MAX);
+    });
     child.once("error", (error) => logger.error({ node: id, error: error.message }, "could not start the node"));
     child.once("exit", (code, signal) => this.#exited(code, signal));
     this.#child = child;
@@ -77,13 +85,25 @@ export class NodeProcess {
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
-    const { id, logger, restart, onChange } = this.#options;
+    const { id, logger, restart, onChange, logFile } = this.#options;
     onChange();
     if (this.#stopping) return;
-    logger.warn({ node: id, code, signal, restart }, "node died");
+    const said = reasonIn(this.#lastWords);
+    const why = code === 0 || said === undefined ? {} : { why: said };
+    logger.warn({ node: id, code, signal, restart, ...why, log: logFile }, "node died");
     if (!restart) return;
     if (performance.now() - this.#startedAt > HEALTHY_AFTER_MS) this.#delayMs = RESTART_DELAY_MS;
     this.#timer = setTimeout(() => this.start(), this.#delayMs);
     this.#delayMs = Math.min(this.#delayMs * 2, RESTART_DELAY_MAX_MS);
   }
+}
+
+/** The last error in a log: a line of the node's own, or the first one of what Node prints as it dies. */
+function reasonIn(log: string): string | undefined {
+  for (const line of log.split("\n").toReversed()) {
+    if (/^\w*Error\b/.test(line)) return line;
+    const [, level, error] = /^\{"level":(\d+),.*"error":("(?:[^"\\]|\\.)*")/.exec(line) ?? [];
+    if (error !== undefined && Number(level) >= LEVEL_ERROR) return JSON.parse(error) as string;
+  }
+  return undefined;
 }

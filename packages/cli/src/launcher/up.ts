@@ -32,6 +32,9 @@ export interface UpOptions extends PeerTlsOptions {
 /** The whole cluster as real processes on loopback. Returns the exit status once it has been told to stop. */
 export async function up(options: UpOptions): Promise<number> {
   const dataDir = resolve(options.dataDir);
+  // Files that are no good are said here, not by seven nodes that die of them again and again.
+  operatorCredentials(options);
+  const networks = readZoneNetworks(options.zoneNetworks);
   const logger = makeLogger({ node: "launcher" }, options.logLevel);
   makeFolders(join(dataDir, "logs"));
   const before = readClusterFile(dataDir);
@@ -56,7 +59,6 @@ export async function up(options: UpOptions): Promise<number> {
   await waitForLeftovers(before?.nodes ?? []);
 
   const endpoint = `http://${HOST}:${options.port}`;
-  const networks = readZoneNetworks(options.zoneNetworks);
   const plans = await planNodes(options.port, before?.nodes ?? [], networks);
   const peerTls = peerTlsOf(options);
   const processes = new Map<string, NodeProcess>();

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { readCredentials } from "../credentials.ts";
-import { integer } from "../options.ts";
+import { httpUrl, integer } from "../options.ts";
 
 interface VerifyOptions {
   readonly endpoint: string;
@@ -22,7 +22,12 @@ export function addVerifyCommand(program: Command): void {
     .description(
       "write to a stream of its own and read it back as it grows, while you break things; then say what was lost",
     )
-    .option("--endpoint <url>", "the Kinesis endpoint", process.env.MILLRACE_ENDPOINT ?? "http://127.0.0.1:4567")
+    .option(
+      "--endpoint <url>",
+      "the Kinesis endpoint",
+      httpUrl,
+      process.env.MILLRACE_ENDPOINT ?? "http://127.0.0.1:4567",
+    )
     .option("--region <name>", "the stream's region", process.env.AWS_REGION ?? "us-east-1")
     .option("--credentials <file>", "the gateways' file of access keys: its first key is used")
     .option("--minutes <n>", "how long to write; SIGTERM ends it earlier", integer(1, 100_000), 2)
