@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startController, type RunningController } from "@millrace/controller";
@@ -14,7 +13,7 @@ import {
   ShardThrottled,
 } from "@millrace/client";
 import { readBatchHeader, recordsOf } from "@millrace/proto";
-import { type Disk, realWorld, silentLogger } from "@millrace/util";
+import { type Disk, freePort, realWorld, silentLogger } from "@millrace/util";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RunningBroker, startBroker } from "./server.ts";
@@ -106,14 +105,6 @@ const surroundings = () => ({
   registry: new Registry(),
   controllers: controllerPorts.map((port) => `127.0.0.1:${port}`),
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;

@@ -15,7 +15,8 @@ import { credentials } from "@grpc/grpc-js";
 import { type ClusterStatus, type Command, Controller } from "@millrace/proto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RunningController } from "./server.ts";
-import { freePort, startRealController } from "./testing/real-controller.ts";
+import { freePort } from "@millrace/util";
+import { startRealController } from "./testing/real-controller.ts";
 
 const IDS = ["controller-1", "controller-2", "controller-3"] as const;
 let directory: string;

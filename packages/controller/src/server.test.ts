@@ -13,7 +13,8 @@ import {
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RunningController } from "./server.ts";
-import { freePort, startRealController } from "./testing/real-controller.ts";
+import { freePort } from "@millrace/util";
+import { startRealController } from "./testing/real-controller.ts";
 
 const IDS = ["controller-1", "controller-2", "controller-3"];
 let directory: string;

@@ -1,4 +1,4 @@
-export { eventually, freePort, LocalCluster, PROGRAM, type ClusterStatus, type NodeInfo } from "./harness/cluster.ts";
+export { eventually, LocalCluster, PROGRAM, type ClusterStatus, type NodeInfo } from "./harness/cluster.ts";
 export { ExtraBroker, millrace } from "./harness/extra-broker.ts";
 export { type AdversityOptions, type AdversityReport, runAdversity } from "./chaos/adversity.ts";
 export { type ChaosOptions, type ChaosReport, runChaos } from "./chaos/run.ts";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { execFileSync } from "node:child_process";
 import { GetRecordsCommand, GetShardIteratorCommand, PutRecordCommand } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePort } from "./harness/cluster.ts";
+import { freePort } from "@millrace/util";
 import { SingleNode } from "./harness/single.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { eventually, freePort, PROGRAM } from "./harness/cluster.ts";
+import { freePort } from "@millrace/util";
+import { eventually, PROGRAM } from "./harness/cluster.ts";
 import { callRaw } from "./harness/raw.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "millrace-roles-"));

@@ -6,6 +6,7 @@ export { failpointsOf } from "./failpoint-spec.ts";
 export { type Failpoint, FAILPOINT_NAMES, type FailpointName, FAILPOINTS } from "./failpoints.ts";
 export { type AuditEntry, type AuditLog, makeAuditLog } from "./audit.ts";
 export { makeLogger, silentLogger, type Logger } from "./logger.ts";
+export { claimPort, freePort, isPortFree } from "./ports.ts";
 export { realWorld } from "./real-world.ts";
 export { memoryLimitBytes, scaledToMemory } from "./memory.ts";
 export { IDENTITY_FILE, readIdentityFile, readSmallFile, replaceSmallFile, writeIdentityFile } from "./small-files.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KinesisClient, ListStreamsCommand } from "@aws-sdk/client-kinesis";
-import { freePort } from "@millrace/e2e";
+import { freePort } from "@millrace/util";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Endpoint } from "../workloads/put-throughput.ts";
 

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually, freePort } from "@millrace/e2e";
+import { eventually } from "@millrace/e2e";
+import { freePort } from "@millrace/util";
 import type { Contender, Lane, Replicas, RunningContender } from "./contender.ts";
 import { LoadProgram } from "./load-program.ts";
 import { Servers } from "./servers.ts";

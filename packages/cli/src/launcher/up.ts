@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { errorMessage, type Logger, makeLogger, realWorld } from "@millrace/util";
+import { claimPort, errorMessage, isPortFree, type Logger, makeLogger, realWorld } from "@millrace/util";
 import { makeFolders } from "../folders.ts";
 import { operatorCredentials } from "../peer-tls.ts";
 import { peerTlsOf, type PeerTlsOptions } from "../peer-tls-options.ts";
@@ -8,7 +8,6 @@ import { DEFAULT_ACCOUNT_ID } from "../roles.ts";
 import { clusterStatus } from "../status/cluster-status.ts";
 import type { StreamDeclaration } from "../streams/stream-declarations.ts";
 import { type ClusterNode, isAlive, type NodeRole, readClusterFile, writeClusterFile } from "./cluster-file.ts";
-import { claimPort, probe } from "./ports.ts";
 import { NodeProcess } from "./supervisor.ts";
 import { readZoneNetworks, type ZoneNetworks } from "./zone-networks.ts";
 
@@ -39,7 +38,7 @@ export async function up(options: UpOptions): Promise<number> {
   makeFolders(join(dataDir, "logs"));
   const before = readClusterFile(dataDir);
   if (before !== undefined && isAlive(before.launcherPid) && before.launcherPid !== process.pid) {
-    if ((await probe(Number(before.endpoint.split(":").at(-1)))) === undefined) {
+    if (!(await isPortFree(Number(before.endpoint.split(":").at(-1))))) {
       console.error(
         `${dataDir} is in use by process ${before.launcherPid} (${before.endpoint}). Stop it, or give another --data-dir.`,
       );
@@ -52,7 +51,7 @@ export async function up(options: UpOptions): Promise<number> {
     );
     return 1;
   }
-  if ((await probe(options.port)) === undefined) {
+  if (!(await isPortFree(options.port))) {
     console.error(`Port ${options.port} on ${HOST} is taken. Give another one with --port.`);
     return 1;
   }
@@ -199,8 +198,8 @@ async function waitForLeftovers(nodes: readonly ClusterNode[]): Promise<void> {
   }
 }
 
-async function isFree(address: string): Promise<boolean> {
-  return (await probe(Number(address.split(":").at(-1)))) !== undefined;
+function isFree(address: string): Promise<boolean> {
+  return isPortFree(Number(address.split(":").at(-1)));
 }
 
 /** True once the first put would succeed; false when told to stop before that. */

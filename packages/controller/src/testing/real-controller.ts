@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { realWorld, silentLogger } from "@millrace/util";
 import { Registry } from "prom-client";
 import { type RunningController, startController } from "../server.ts";
@@ -32,12 +31,4 @@ export function startRealController({
     peers,
     initialSettings: { quotas: "aws" },
   });
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

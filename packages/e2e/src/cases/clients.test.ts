@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PutRecordCommand } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { freePort } from "../harness/cluster.ts";
+import { freePort } from "@millrace/util";
 import { callRaw } from "../harness/raw.ts";
 import { SingleNode } from "../harness/single.ts";
 

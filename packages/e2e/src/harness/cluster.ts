@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
+import { freePort } from "@millrace/util";
 
 export const PROGRAM = fileURLToPath(new URL("../../../cli/bin/millrace.mjs", import.meta.url));
 const READY_TIMEOUT_MS = 30_000;
@@ -48,7 +48,13 @@ export class LocalCluster {
   }
 
   static async start(...extraArguments: string[]): Promise<LocalCluster> {
-    return LocalCluster.startIn(mkdtempSync(join(tmpdir(), "millrace-e2e-")), ...extraArguments);
+    const dataDir = mkdtempSync(join(tmpdir(), "millrace-e2e-"));
+    try {
+      return await LocalCluster.startIn(dataDir, ...extraArguments);
+    } catch (error) {
+      rmSync(dataDir, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** In a folder that is there. */
@@ -68,19 +74,27 @@ export class LocalCluster {
     const launcher = spawn(process.execPath, [PROGRAM, ...this.#arguments], { stdio: ["ignore", "pipe", "pipe"] });
     this.#launcher = launcher;
     let output = "";
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`not ready in time: ${output}\n${this.logs()}`)), timeoutMs);
-      const collect = (chunk: Buffer): void => {
-        output += chunk.toString();
-        if (/^ready: http/m.test(output)) {
-          clearTimeout(timer);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error(`not ready in time: ${output}\n${this.logs()}`)), timeoutMs);
+        const collect = (chunk: Buffer): void => {
+          output += chunk.toString();
+          if (!/^ready: http/m.test(output)) return;
+          clearTimeout(late);
           resolve();
-        }
-      };
-      launcher.stdout.on("data", collect);
-      launcher.stderr.on("data", collect);
-      launcher.once("exit", (code) => reject(new Error(`the launcher ended with ${code}: ${output}`)));
-    });
+        };
+        launcher.stdout.on("data", collect);
+        launcher.stderr.on("data", collect);
+        launcher.once("exit", (code) => {
+          clearTimeout(late);
+          reject(new Error(`the launcher ended with ${code}: ${output}`));
+        });
+      });
+    } catch (error) {
+      // Whoever waited is told, and has nothing to stop: seven processes would go on behind the back of the tests that follow.
+      await this.stop();
+      throw error;
+    }
     this.startupMs = performance.now() - startedAt;
   }
 
@@ -154,6 +168,7 @@ export class LocalCluster {
 
   /** The last warnings of every node, for a failed test's message. */
   logs(): string {
+    if (!existsSync(join(this.dataDir, "cluster.json"))) return "no node was started";
     return this.nodes()
       .map((node) => {
         const path = join(this.dataDir, "logs", `${node.id}.log`);
@@ -166,15 +181,6 @@ export class LocalCluster {
       })
       .join("\n");
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("no port");
-  return address.port;
 }
 
 /** Polls a condition; no test sleeps. */

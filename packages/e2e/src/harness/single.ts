@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
-import { type ClusterStatus, eventually, freePort, PROGRAM } from "./cluster.ts";
+import { freePort } from "@millrace/util";
+import { type ClusterStatus, eventually, PROGRAM } from "./cluster.ts";
 
 const READY_TIMEOUT_MS = 20_000;
 
@@ -62,7 +63,10 @@ export class SingleNode {
     });
     let output = "";
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`not ready in time: ${output}${this.log}`)), READY_TIMEOUT_MS);
+      const timer = setTimeout(() => {
+        child.kill("SIGKILL");
+        reject(new Error(`not ready in time: ${output}${this.log}`));
+      }, READY_TIMEOUT_MS);
       child.stdout.on("data", (chunk: Buffer) => {
         output += chunk.toString();
         if (!/^ready: http/m.test(output)) return;

@@ -3,7 +3,8 @@ import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type ClusterStatus, eventually, freePort, PROGRAM } from "../harness/cluster.ts";
+import { freePort } from "@millrace/util";
+import { type ClusterStatus, eventually, PROGRAM } from "../harness/cluster.ts";
 
 export interface MixedNode {
   readonly id: string;

@@ -13,28 +13,29 @@ const TRIES_MAX = 200;
  * start at the same moment would both be told that the kernel's next one is free.
  */
 export async function claimPort(wanted: number | undefined, taken: Set<number>): Promise<number> {
-  if (wanted !== undefined && !taken.has(wanted) && (await probe(wanted)) !== undefined) {
+  if (wanted !== undefined && !taken.has(wanted) && (await isPortFree(wanted))) {
     taken.add(wanted);
     return wanted;
   }
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const port = randomInt(PORT_MIN, PORT_MAX);
-    if (taken.has(port) || (await probe(port)) === undefined) continue;
+    if (taken.has(port) || !(await isPortFree(port))) continue;
     taken.add(port);
     return port;
   }
   throw new Error("no free TCP port on loopback");
 }
 
-/** The port that could be bound, or undefined. */
-export function probe(port: number): Promise<number | undefined> {
+/** For tests and benches that start a server themselves. */
+export function freePort(): Promise<number> {
+  return claimPort(undefined, new Set());
+}
+
+/** Whether it could be bound on loopback just now. */
+export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(undefined));
-    server.listen(port, HOST, () => {
-      const bound = server.address();
-      const found = typeof bound === "object" && bound !== null ? bound.port : undefined;
-      server.close(() => resolve(found));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, HOST, () => server.close(() => resolve(true)));
   });
 }
