@@ -39,6 +39,11 @@ export class Gateway {
     this.#fresh = new FreshMetadata({ clock: world.clock, logger, metadata, controllers });
   }
 
+  /** Data that puts on their way may bring: more would be refused when it is here. */
+  get putBytesWanted(): number {
+    return this.#puts.bytesWanted;
+  }
+
   /** Why it does not serve yet; empty when it does. */
   get reasonsNotReady(): string[] {
     const { metadata } = this.#options;

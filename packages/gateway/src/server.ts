@@ -47,6 +47,9 @@ export interface RunningGateway {
   close(options: { graceMs: number }): Promise<void>;
 }
 
+/** Of a body in JSON. */
+const BASE64_BYTES_PER_BYTE = 4 / 3;
+
 /** One gateway as a process serves it. @throws Error when the address cannot be had */
 export async function startGateway(options: GatewayServerOptions): Promise<RunningGateway> {
   const { world, logger, listen, credentials, tls, allowPlaintext, nodeCredentials, tracer } = options;
@@ -73,6 +76,7 @@ export async function startGateway(options: GatewayServerOptions): Promise<Runni
       defaultAccountId: options.defaultAccountId,
       ...(audit === undefined ? {} : { onRefused: (refused) => audit.refused(refused) }),
       limits: { bodyBudgetBytes: scaledToMemory(DEFAULT_HTTP_LIMITS.bodyBudgetBytes) },
+      largeBodyBytesNow: () => gateway.putBytesWanted * BASE64_BYTES_PER_BYTE,
       ...(tls === undefined ? {} : { tls, allowPlaintext: allowPlaintext ?? false }),
     },
     (request) => gateway.handle(request),

@@ -50,3 +50,18 @@ test("O15: small requests have room and a line of their own while large ones wai
   expect((await waiting)?.bytes).toBe(50);
   expect(await budget.take(81, 10_000, never)).toBeUndefined();
 });
+
+test("O15: of large requests no more come over the wire than are worked on soon, and one always does", async () => {
+  let largeBytes = 40;
+  const small = { sizeBytesMax: 5, reservedBytes: 20, largeBytesNow: () => largeBytes };
+  const budget = new ByteBudget(100, clock, small);
+  const first = await budget.take(50, 10_000, never);
+  const second = budget.take(30, 10_000, never);
+  const third = budget.take(30, 10_000, never);
+  expect((await budget.take(5, 10_000, never))?.bytes).toBe(5);
+  expect(budget.usedBytes).toBe(55);
+  largeBytes = 60;
+  first?.release();
+  expect((await second)?.bytes).toBe(30);
+  expect((await third)?.bytes).toBe(30);
+});

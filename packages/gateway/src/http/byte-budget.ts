@@ -11,6 +11,8 @@ export interface SmallRequests {
   readonly sizeBytesMax: number;
   /** What is kept free for them. */
   readonly reservedBytes: number;
+  /** What large ones may hold just now, one of them apart: more than is worked on soon would come over the wire to be refused. */
+  readonly largeBytesNow?: () => number;
 }
 
 /**
@@ -25,6 +27,7 @@ export class ByteBudget {
   readonly #smallWaiters = new Set<Waiter>();
   readonly #waiters = new Set<Waiter>();
   #usedBytes = 0;
+  #usedByLargeBytes = 0;
 
   constructor(limitBytes: number, clock: Clock, small: SmallRequests = NO_SMALL_REQUESTS) {
     assert(small.reservedBytes < limitBytes, "there is room for large requests as well");
@@ -43,7 +46,7 @@ export class ByteBudget {
     const waiters = isSmall ? this.#smallWaiters : this.#waiters;
     const limitBytes = isSmall ? this.limitBytes : this.#limitOfLarge;
     if (signal.aborted || bytes > limitBytes) return Promise.resolve(undefined);
-    if (waiters.size === 0 && this.#usedBytes + bytes <= limitBytes) return Promise.resolve(this.#grant(bytes));
+    if (waiters.size === 0 && this.#hasRoom(bytes, isSmall)) return Promise.resolve(this.#grant(bytes, isSmall));
     return new Promise((resolve) => {
       const settle = (permit: BytePermit | undefined): void => {
         waiters.delete(waiter);
@@ -65,8 +68,16 @@ export class ByteBudget {
     return this.limitBytes - this.#small.reservedBytes;
   }
 
-  #grant(bytes: number): BytePermit {
+  #hasRoom(bytes: number, isSmall: boolean): boolean {
+    if (isSmall) return this.#usedBytes + bytes <= this.limitBytes;
+    if (this.#usedBytes + bytes > this.#limitOfLarge) return false;
+    const largeBytesMax = this.#small.largeBytesNow?.() ?? Number.POSITIVE_INFINITY;
+    return this.#usedByLargeBytes === 0 || this.#usedByLargeBytes + bytes <= largeBytesMax;
+  }
+
+  #grant(bytes: number, isSmall: boolean): BytePermit {
     this.#usedBytes += bytes;
+    if (!isSmall) this.#usedByLargeBytes += bytes;
     let isReleased = false;
     return {
       bytes,
@@ -74,6 +85,7 @@ export class ByteBudget {
         if (isReleased) return;
         isReleased = true;
         this.#usedBytes -= bytes;
+        if (!isSmall) this.#usedByLargeBytes -= bytes;
         assert(this.#usedBytes >= 0, "no byte is given back twice");
         this.#serveWaiters();
       },
@@ -81,16 +93,16 @@ export class ByteBudget {
   }
 
   #serveWaiters(): void {
-    this.#serve(this.#smallWaiters, this.limitBytes);
-    this.#serve(this.#waiters, this.#limitOfLarge);
+    this.#serve(this.#smallWaiters, true);
+    this.#serve(this.#waiters, false);
   }
 
   /** First come, first served: a large request is not starved by smaller ones. */
-  #serve(waiters: Set<Waiter>, limitBytes: number): void {
+  #serve(waiters: Set<Waiter>, isSmall: boolean): void {
     for (const waiter of waiters) {
-      if (this.#usedBytes + waiter.bytes > limitBytes) return;
+      if (!this.#hasRoom(waiter.bytes, isSmall)) return;
       waiters.delete(waiter);
-      waiter.settle(this.#grant(waiter.bytes));
+      waiter.settle(this.#grant(waiter.bytes, isSmall));
     }
   }
 }

@@ -32,6 +32,8 @@ export interface HttpServerOptions {
   /** Whether clear text is served beside TLS. Default: only without TLS. */
   readonly allowPlaintext?: boolean;
   readonly limits?: Partial<HttpLimits>;
+  /** Of the bodies that count as large, what may be held just now. Absent: as many as the budget has room for. */
+  readonly largeBodyBytesNow?: () => number;
   /** Calls whose signature is no good. */
   readonly onRefused?: (refused: Refused) => void;
 }
@@ -133,7 +135,7 @@ class ApiServer implements HttpServer {
         nowMs: () => clock.nowMs(),
       }),
       handler,
-      budget: budgetOf(limits, clock),
+      budget: budgetOf(limits, clock, options.largeBodyBytesNow),
       bodyLimits: {
         sizeBytesMax: limits.bodyBytesMax,
         budgetWaitMs: limits.bodyBudgetWaitMs,
@@ -324,12 +326,17 @@ function mayContinue(headers: IncomingHttpHeaders, { bodyBytesMax }: HttpLimits)
   return Number(headers["content-length"] ?? 0) <= bodyBytesMax;
 }
 
-function budgetOf({ bodyBudgetBytes, bodyBytesMax }: HttpLimits, clock: Clock): ByteBudget {
+function budgetOf(
+  { bodyBudgetBytes, bodyBytesMax }: HttpLimits,
+  clock: Clock,
+  largeBytesNow: (() => number) | undefined,
+): ByteBudget {
   const reservedBytes = Math.ceil(bodyBudgetBytes / 8);
   const limitBytes = Math.max(bodyBudgetBytes, bodyBytesMax + reservedBytes);
   return new ByteBudget(limitBytes, clock, {
     sizeBytesMax: Math.min(SMALL_BODY_BYTES_MAX, bodyBytesMax / 64),
     reservedBytes,
+    ...(largeBytesNow === undefined ? {} : { largeBytesNow }),
   });
 }
 

@@ -104,30 +104,34 @@ test("puts that fail free their place", async () => {
   expect(puts.begun()).toBe(2);
 });
 
-test("a large put is as much as many small ones; what is larger than all room there is goes alone", async () => {
+test("a large put is as much as many small ones; what is larger than all room there is goes on, one at a time", async () => {
   const large = begin(3, 5 * MIB);
   expect(large.begun()).toBe(1);
-  const small = begin(4);
-  expect(small.begun()).toBe(0);
   await large.end();
   expect(large.begun()).toBe(2);
   await pass(1_000);
   expect(large.refused).toHaveLength(1);
-  expect(small.refused).toHaveLength(4);
   await large.end();
   expect(begin(4).begun()).toBe(4);
 });
 
-test("small ones go past a large one that has waited too long", async () => {
-  const running = begin(1, MIB);
-  const large = begin(1, 5 * MIB);
-  await pass(500);
-  const small = begin(3);
-  expect(small.begun()).toBe(0);
-  await pass(500);
-  expect(large.refused).toHaveLength(1);
-  expect(small.begun()).toBe(3);
-  await running.end();
+test("O15: small puts keep a part of the room while large ones fill the rest and wait for more of it", async () => {
+  const large = begin(3, 5 * MIB);
+  const small = begin(5);
+  expect([large.begun(), small.begun()]).toEqual([1, 3]);
+  await small.end();
+  expect([large.begun(), small.begun()]).toEqual([1, 4]);
+  await pass(1_000);
+  expect([large.refused.length, small.refused.length]).toEqual([2, 1]);
+});
+
+test("O15: small puts leave a place for a large one, however many they are", async () => {
+  const small = begin(30);
+  expect(small.begun()).toBe(10);
+  const large = begin(2, MIB);
+  expect(large.begun()).toBe(1);
+  await large.end();
+  expect(large.begun()).toBe(2);
 });
 
 test("large puts that succeed open it as fast as they had closed it", async () => {

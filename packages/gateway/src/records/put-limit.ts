@@ -18,6 +18,13 @@ interface InLine {
   readonly turn: () => void;
 }
 
+/** Small and large puts each have a line, and a part of the room: a large one that waits for much of it holds no small one up. */
+interface Lane {
+  readonly line: Set<InLine>;
+  /** Shares. */
+  running: number;
+}
+
 const AT_ONCE_MAX = 4_096;
 /** Before anything is known: each put that is stored in time makes room for as much again, so that twice as many follow the first ones. */
 const AT_ONCE_FIRST = 128;
@@ -30,6 +37,8 @@ const AT_ONCE_MIN = 32;
 const TARGET_MS = 500;
 const WINDOW_MS = 200;
 const SHRINK = 0.9;
+/** So much of the room small puts have whatever large ones take: beside a few of 5 MiB there would be no place for anybody else. */
+const SMALL_PART = 0.25;
 /** A put has one share, and one more for each of these: what is slow about large ones is their bytes. */
 const SHARE_BYTES = 256 * KIB;
 /** In line; then the client is told to come again, while it is still there to hear it. */
@@ -44,9 +53,9 @@ export class PutLimit {
   readonly #clock: Clock;
   readonly #atOnceMin: number;
   readonly #atOnceMax: number;
-  readonly #line = new Set<InLine>();
+  readonly #small: Lane = { line: new Set(), running: 0 };
+  readonly #large: Lane = { line: new Set(), running: 0 };
   #atOnce: number;
-  #running = 0;
   #fastestMs = Number.POSITIVE_INFINITY;
   #windowSinceMs: number;
 
@@ -69,21 +78,29 @@ export class PutLimit {
    */
   async run<T>({ sizeBytes, isRepetition }: PutToCome, put: () => Promise<T>): Promise<T> {
     const shares = sharesOf(sizeBytes);
-    if (this.#line.size === 0 && this.#hasRoom(shares)) this.#running += shares;
-    else if (!(await this.#admitted(shares))) {
+    const lane = shares === 1 ? this.#small : this.#large;
+    if (lane.line.size === 0 && this.#hasRoom(lane, shares)) lane.running += shares;
+    else if (!(await this.#admitted(lane, shares))) {
       throw isRepetition ? serverBusy() : awsError("CLUSTER_RATE_EXCEEDED", {});
     }
     try {
       return await put();
     } finally {
-      this.#running -= shares;
-      this.#serveLine();
+      lane.running -= shares;
+      this.#serveLines();
     }
   }
 
-  /** What is larger than all room there is gets it alone. */
-  #hasRoom(shares: number): boolean {
-    return this.#running === 0 || this.#running + shares <= this.#atOnce;
+  /** What bodies may hold that are still on their way: those that are worked on, and as many for when they are done. */
+  get bytesWanted(): number {
+    return 2 * this.#atOnce * SHARE_BYTES;
+  }
+
+  /** Neither lane takes all from the other: small ones have their part, and of large ones, which may be larger than all room there is, one goes on. */
+  #hasRoom(lane: Lane, shares: number): boolean {
+    const free = this.#atOnce - this.#small.running - this.#large.running;
+    if (shares <= free) return true;
+    return lane === this.#small ? lane.running < Math.ceil(this.#atOnce * SMALL_PART) : lane.running === 0;
   }
 
   /** A put was stored, after so long. Those that are not say nothing: their shard may have no leader, and others are well. */
@@ -93,14 +110,14 @@ export class PutLimit {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#windowSinceMs < WINDOW_MS) return;
     if (this.#fastestMs > TARGET_MS) {
-      const used = Math.min(this.#atOnce, this.#running);
+      const used = Math.min(this.#atOnce, this.#small.running + this.#large.running);
       this.#atOnce = Math.max(this.#atOnceMin, Math.floor(used * SHRINK));
     }
     this.#fastestMs = Number.POSITIVE_INFINITY;
     this.#windowSinceMs = nowMs;
   }
 
-  #admitted(shares: number): Promise<boolean> {
+  #admitted({ line }: Lane, shares: number): Promise<boolean> {
     return new Promise((resolve) => {
       const turn = (): void => {
         timer.cancel();
@@ -108,21 +125,25 @@ export class PutLimit {
       };
       const waiting = { shares, turn };
       const timer = this.#clock.setTimer(WAIT_MS, () => {
-        this.#line.delete(waiting);
+        line.delete(waiting);
         resolve(false);
         // Smaller ones behind it may have the room that it had not.
-        this.#serveLine();
+        this.#serveLines();
       });
-      this.#line.add(waiting);
+      line.add(waiting);
     });
   }
 
+  #serveLines(): void {
+    for (const lane of [this.#small, this.#large]) this.#serve(lane);
+  }
+
   /** First come, first served. */
-  #serveLine(): void {
-    for (const waiting of this.#line) {
-      if (!this.#hasRoom(waiting.shares)) return;
-      this.#line.delete(waiting);
-      this.#running += waiting.shares;
+  #serve(lane: Lane): void {
+    for (const waiting of lane.line) {
+      if (!this.#hasRoom(lane, waiting.shares)) return;
+      lane.line.delete(waiting);
+      lane.running += waiting.shares;
       waiting.turn();
     }
   }
