@@ -109,7 +109,7 @@ async function introduce(options: AnyLaunch): Promise<Identity | undefined> {
       return identity;
     } catch (error) {
       if (error instanceof Superseded) throw error;
-      if (!signal.aborted) logger.info({ error: errorMessage(error) }, "waiting for the controllers");
+      if (!signal.aborted) logger.warn({ error: errorMessage(error) }, "waiting for the controllers");
       await world.clock.sleep(REGISTER_AGAIN_AFTER_MS);
     }
   }

@@ -20,6 +20,11 @@ export class CommandInterrupted extends MillraceError {
   }
 }
 
+/** Nothing was done. It may pass: repeat the command. */
+export class NotYet extends MillraceError {
+  readonly code = "NOT_YET";
+}
+
 /** Nothing was done, and a repetition does not help. */
 export class MalformedCommand extends MillraceError {
   readonly code = "MALFORMED_COMMAND";

@@ -7,7 +7,8 @@ import { ConsumerSeconds } from "./consumer-seconds.ts";
 import { decide } from "./decisions/decide.ts";
 import { MAY_PASS } from "./decisions/decision.ts";
 import { newestIncarnations } from "./decisions/placement.ts";
-import { CommandInterrupted, MalformedCommand, NotControllerLeader } from "./errors.ts";
+import { CommandInterrupted, MalformedCommand, NotControllerLeader, NotYet } from "./errors.ts";
+import { idInUse } from "./id-in-use.ts";
 import { Liveness } from "./liveness.ts";
 import { Admissions } from "./membership/admissions.ts";
 import { controllerOf, voterOf } from "./membership/member-id.ts";
@@ -166,7 +167,7 @@ export class ControllerNode implements StateMachine {
 
   // ---- for the service
 
-  /** Resolves when it is applied here. @throws NotControllerLeader, CommandInterrupted, MalformedCommand */
+  /** Resolves when it is applied here. @throws NotControllerLeader, CommandInterrupted, NotYet, MalformedCommand */
   execute(command: Command): Promise<CommandResult__Output> {
     if (!this.#group.canPropose) throw new NotControllerLeader(this.leaderAddress);
     const commandId = this.#attemptOf(command.commandId ?? "");
@@ -174,6 +175,8 @@ export class ControllerNode implements StateMachine {
     if (known !== undefined) return Promise.resolve(known);
     const inFlight = this.#pending.outcomeOf(commandId);
     if (inFlight !== undefined) return inFlight;
+    const holder = idInUse(command, this.#state, this.#liveness, this.#options.world.clock.monotonicMs());
+    if (holder !== undefined) throw new NotYet(holder);
     if (this.#pending.count >= PENDING_MAX) throw new CommandInterrupted("too many commands at once");
     // The cluster's time, or what it was when it was known last.
     this.#clock.heard(this.#clusterNowMs, this.#clock.monotonicMs());

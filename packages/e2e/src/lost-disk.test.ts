@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually, LocalCluster } from "./harness/cluster.ts";
+import { eventually, LocalCluster, PROGRAM } from "./harness/cluster.ts";
+import { controllersOf } from "./harness/extra-broker.ts";
 import { createStream, Ledger } from "@millrace/verifier";
 
 /** It notices by itself that the folder is gone. */
@@ -46,3 +48,28 @@ test("O05, T19: a broker that comes back with an empty disk is filled again by i
   expect((await ledger.verify(client)).slice(0, 10)).toEqual([]);
   expect(ledger.failedRequests).toBe(0);
 }, 240_000);
+
+test("a second broker that is started with the id of one that runs, by a slip, takes nothing from it", async () => {
+  const dataDir = join(cluster.dataDir, "slip");
+  const flags = ["--role", "broker", "--id", "broker-1", "--az", "az-a", "--data-dir", dataDir];
+  const second = spawn(process.execPath, [PROGRAM, "start", ...flags, "--controllers", controllersOf(cluster)], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const exited = new Promise((resolve) => second.once("exit", resolve));
+  let log = "";
+  second.stderr.on("data", (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  await eventually(
+    () => log.includes(`broker-1 runs at ${cluster.node("broker-1").address} on another disk`),
+    30_000,
+    () => log,
+  );
+  second.kill("SIGTERM");
+  await exited;
+  // Its own disk is still its own after a restart.
+  const { pid } = cluster.node("broker-1");
+  cluster.signal("broker-1", "SIGTERM");
+  await eventually(() => ![0, pid].includes(cluster.node("broker-1").pid), 15_000);
+  await cluster.healthy(60_000);
+}, 120_000);
