@@ -1,7 +1,6 @@
 import type { Command } from "@millrace/proto";
 import { newestIncarnations } from "./decisions/placement.ts";
 import { UNKNOWN_DISK } from "./decisions/register-broker.ts";
-import type { Liveness } from "./liveness.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
 
 /**
@@ -12,8 +11,7 @@ import type { ClusterState } from "./state/cluster-state.ts";
 export function idInUse(
   { registerBroker: claim }: Command,
   state: ClusterState,
-  liveness: Liveness,
-  nowMs: number,
+  isAlive: (nodeId: string) => boolean,
 ): string | undefined {
   // A disk that has been registered once says so: the decision knows it, or refuses it for good.
   if (claim === undefined || claim === null || (claim.incarnation ?? 0) > 0) return undefined;
@@ -21,7 +19,7 @@ export function idInUse(
   const known = [...state.brokers.values()].some((broker) => broker.brokerId === brokerId && broker.diskId === diskId);
   const newest = newestIncarnations(state).find((broker) => broker.brokerId === brokerId);
   if (known || newest === undefined || newest.diskId === UNKNOWN_DISK || newest.state === "DOWN") return undefined;
-  return liveness.isAlive(newest.nodeId, nowMs)
+  return isAlive(newest.nodeId)
     ? `${brokerId} runs at ${newest.address} on another disk: give this one another id, or stop that one`
     : undefined;
 }

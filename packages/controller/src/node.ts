@@ -175,7 +175,9 @@ export class ControllerNode implements StateMachine {
     if (known !== undefined) return Promise.resolve(known);
     const inFlight = this.#pending.outcomeOf(commandId);
     if (inFlight !== undefined) return inFlight;
-    const holder = idInUse(command, this.#state, this.#liveness, this.#options.world.clock.monotonicMs());
+    const { world } = this.#options;
+    const isAlive = (nodeId: string): boolean => this.#liveness.isAlive(nodeId, world.clock.monotonicMs());
+    const holder = idInUse(command, this.#state, isAlive);
     if (holder !== undefined) throw new NotYet(holder);
     if (this.#pending.count >= PENDING_MAX) throw new CommandInterrupted("too many commands at once");
     // The cluster's time, or what it was when it was known last.
@@ -185,7 +187,7 @@ export class ControllerNode implements StateMachine {
     if (entry.length > COMMAND_SIZE_BYTES_MAX) {
       throw new MalformedCommand(`a command has at most ${COMMAND_SIZE_BYTES_MAX} bytes`);
     }
-    const { failpoint } = this.#options.world;
+    const { failpoint } = world;
     failpoint?.("controller.before-propose");
     const proposal = this.#group.propose(entry);
     if (proposal === undefined) throw new NotControllerLeader(this.leaderAddress);
