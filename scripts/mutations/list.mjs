@@ -243,13 +243,6 @@ export const MUTATIONS = [
     replace: "return first;",
   },
   {
-    name: "a broker is as many clocks as it had disks",
-    scenario: "a zone's clocks are a month slow, and its broker loses one disk after another",
-    file: "controller/dist/node.js",
-    find: "newestIncarnations(this.#state).map(({ nodeId }) => nodeId)",
-    replace: "[...this.#state.brokers.keys()]",
-  },
-  {
     name: "a clock that nobody has confirmed is believed, where a shard's time is not known yet",
     scenario:
       "a zone's clocks are a month slow, and its broker starts again without controllers, knowing of half a reshard",

@@ -5,7 +5,7 @@ const READERS = 6;
 export const deposedLeaderIsRead: Scenario = {
   name: "a deposed leader wakes up with a gateway that knows no better",
   asks: "Is it said to be all there is, what a leader has that does not know that there is another one?",
-  seeds: ["1"],
+  seeds: ["6", "8"],
   play: async (stage) => {
     const { cluster, clock, random, progress } = stage;
     await progress(20_000);
