@@ -125,22 +125,17 @@ export class ConsumerGroup {
     return [...this.#offsets].filter((each) => !isWhole(each)).map(([shardId]) => shardId);
   }
 
-  #controllers() {
-    const nodes = this.#options.cluster.of("controller").map(({ state }) => state.controller?.node);
-    return nodes.filter((node) => node !== undefined);
-  }
-
   #shards(): readonly Shard[] {
     const { stream } = this.#options;
-    const streams = this.#controllers().flatMap(({ state }) => [...state.streams.values()]);
+    const streams = this.#options.cluster.controllerStates.flatMap((state) => [...state.streams.values()]);
     return streams.filter(({ key }) => key?.name === stream).flatMap(({ shards }) => shards);
   }
 
-  /** As the controller has it that is ahead. */
+  /** As the controller has it, or had it, that is ahead. */
   checkpointOf(shardNumber: number): { readonly nextOffset: number; readonly done: boolean } {
     const { stream, group } = this.#options;
     let newest = { nextOffset: 0, done: false };
-    for (const { state } of this.#controllers()) {
+    for (const state of this.#options.cluster.controllerStates) {
       const { streamId } = [...state.streams.values()].find(({ key }) => key?.name === stream) ?? { streamId: 0 };
       const lease = state.groups.leasesOf(streamId, group)?.get(shardNumber);
       if (lease !== undefined && (lease.done || lease.nextOffset > newest.nextOffset)) newest = lease;

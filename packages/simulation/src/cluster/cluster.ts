@@ -67,6 +67,8 @@ export class SimulatedCluster {
   readonly #random: SeededRandom;
   #machineCount = 0;
   #newestState: ControllerNode["state"] | undefined;
+  /** Of controllers that died, when they last did. */
+  readonly #lastStates = new Map<ClusterNode, ControllerNode["state"]>();
   /** A process passes a named place of its code, and may be killed there. */
   onFailpoint: (node: ClusterNode, name: FailpointName) => void = () => undefined;
   /** A human being sees to what gives up. */
@@ -158,6 +160,12 @@ export class SimulatedCluster {
       if (known !== undefined && known.version >= (newest?.version ?? 0)) newest = known;
     }
     return newest;
+  }
+
+  /** All that any controller knows or knew: one that has just started does not know yet that the end of its log is decided. */
+  get controllerStates(): ControllerNode["state"][] {
+    const running = this.of("controller").flatMap(({ state }) => state.controller?.node.state ?? []);
+    return [...running, ...this.#lastStates.values()];
   }
 
   /** Every shard has its replicas at brokers that are there, one of which leads, and nothing moves. */
@@ -302,7 +310,10 @@ export class SimulatedCluster {
     this.#options.observer.died(machine, process, death);
     const node = this.nodes.find((each) => each.machine === machine);
     if (node === undefined) return;
-    if (node.role === "controller") this.#noteNewest();
+    if (node.state.controller !== undefined) {
+      this.#noteNewest();
+      this.#lastStates.set(node, node.state.controller.node.state);
+    }
     node.state = {};
     if (death !== "exited" || node.isHeldDown) return;
     this.scheduler.schedule(this.#random.between(RESTART_MIN_US, RESTART_MAX_US), machine, EventKind.boot, () => {
