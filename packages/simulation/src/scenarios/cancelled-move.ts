@@ -1,5 +1,5 @@
 import type { ClusterNode } from "../cluster/cluster.ts";
-import { cast, cut, groupAt, type Scenario, until } from "./scenario.ts";
+import { cast, cut, groupAt, isAt, type Scenario, until } from "./scenario.ts";
 
 /** A move takes a few milliseconds where logs are short. */
 const LOOK_EVERY_MS = 0.2;
@@ -58,6 +58,6 @@ export const moveIsCancelledBehindItsLeader: Scenario = {
   },
 };
 
-function isIn(nodeIds: readonly string[], { machine }: ClusterNode): boolean {
-  return nodeIds.some((nodeId) => nodeId.startsWith(`${machine.name}/`));
+function isIn(nodeIds: readonly string[], node: ClusterNode): boolean {
+  return nodeIds.some((nodeId) => isAt(nodeId, node));
 }

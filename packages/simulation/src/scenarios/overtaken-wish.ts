@@ -1,7 +1,7 @@
 import type { Shard } from "@millrace/proto";
 import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Stage } from "../stage.ts";
-import { cast, cut, groupAt, type Scenario, until } from "./scenario.ts";
+import { cast, cut, groupAt, isAt, type Scenario, until } from "./scenario.ts";
 
 /** Longer than a leader needs for a move that it wishes for. */
 const LEADS_FOR_MS = 10_000;
@@ -61,8 +61,4 @@ async function handOver({ clock }: Stage, groupId: number, from: ClusterNode, to
 function shardOf({ cluster }: Stage, groupId: number): Shard | undefined {
   const streams = [...(cluster.newestState?.streams.values() ?? [])];
   return streams.flatMap(({ shards }) => shards).find((shard) => shard.groupId === groupId);
-}
-
-function isAt(nodeId: string, { machine }: ClusterNode): boolean {
-  return nodeId.startsWith(`${machine.name}/`);
 }

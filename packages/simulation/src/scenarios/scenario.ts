@@ -94,6 +94,11 @@ export function groupAt({ state }: ClusterNode, groupId: number): GroupHandle | 
   return [...(state.broker?.node.allShards() ?? [])].find((shard) => shard.groupId === groupId)?.group;
 }
 
+/** Whether it is a name that this broker has, or had on an earlier disk. */
+export function isAt(nodeId: string, { machine }: ClusterNode): boolean {
+  return nodeId.startsWith(`${machine.name}/`);
+}
+
 export function hosts(node: ClusterNode, groupId: number): boolean {
   return groupAt(node, groupId) !== undefined;
 }

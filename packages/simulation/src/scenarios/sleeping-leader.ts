@@ -1,4 +1,4 @@
-import { cast, cut, groupAt, type Scenario, until } from "./scenario.ts";
+import { cast, cut, groupAt, isAt, type Scenario, until } from "./scenario.ts";
 
 /** A move takes a few milliseconds where logs are short. */
 const LOOK_EVERY_MS = 0.2;
@@ -24,8 +24,7 @@ export const controllerSleepsThroughItsSuccessor: Scenario = {
     const administration = stage.administration();
     await administration.setState(followers[0], "DRAINING");
     const counts = (): boolean =>
-      groupAt(stranger, groupId)?.membership.voters.some((nodeId) => nodeId.startsWith(`${stranger.machine.name}/`)) ??
-      false;
+      groupAt(stranger, groupId)?.membership.voters.some((nodeId) => isAt(nodeId, stranger)) ?? false;
     await until(stage, "another replica counts", counts, LOOK_EVERY_MS);
     // Before what it knows is on its disk.
     cluster.cutPower(stranger, "lost");
